@@ -1,0 +1,66 @@
+"""Training targets of a scene: the character in every 4-pixel column, the tokens under an element, digits of a place."""
+
+import numpy as np
+
+from guiground.nano.architecture import CHARACTERS, MERGE, PATCH, TOKEN
+from guiground.nano.scenes import Scene
+
+COLUMN = 4  # pixels
+SLOTS = MERGE * (TOKEN // COLUMN)  # character slots a token: 4 rows of patches x 8 columns
+BLANK = len(CHARACTERS)
+CODE_TO_CLASS = np.full(128, BLANK, dtype=np.int64)
+CODE_TO_CLASS[[ord(c) for c in CHARACTERS]] = np.arange(len(CHARACTERS))
+
+
+def character_grid(scene: Scene) -> np.ndarray:
+    """The class of the character whose middle line crosses each patch row, at each 4-pixel column; BLANK elsewhere.
+
+    Gives [rows of patches, columns of 4 pixels] int64 for the picture's size, which is a multiple of 32.
+    """
+    height, width = scene.image.shape[:2]
+    grid = np.full((height // PATCH, width // COLUMN), BLANK, dtype=np.int64)
+    if not len(scene.glyphs):
+        return grid
+    left, right, middle, code = scene.glyphs.T
+    row = np.clip(middle // PATCH, 0, grid.shape[0] - 1).astype(int)
+    first = np.clip(np.ceil((left - COLUMN / 2) / COLUMN), 0, grid.shape[1]).astype(int)
+    last = np.clip(np.ceil((right - COLUMN / 2) / COLUMN), 0, grid.shape[1]).astype(int)
+    kind = CODE_TO_CLASS[np.clip(code, 0, 127).astype(int)]
+    for y, start, end, character in zip(row, first, last, kind, strict=True):
+        grid[y, start:end] = character
+    return grid
+
+
+def slots(grid: np.ndarray) -> np.ndarray:
+    """The character grid seen from the tokens  # [token rows, token columns, 32]: patch row first, then column."""
+    rows, columns = grid.shape[0] // MERGE, grid.shape[1] * COLUMN // TOKEN
+    return grid.reshape(rows, MERGE, columns, TOKEN // COLUMN).transpose(0, 2, 1, 3).reshape(rows, columns, SLOTS)
+
+
+def under(box, rows: int, columns: int) -> np.ndarray:
+    """The share of a box that lies on each token  # [rows * columns], summing to 1."""
+    left, top, right, bottom = box
+    x = np.arange(columns) * TOKEN
+    y = np.arange(rows) * TOKEN
+    wide = np.clip(np.minimum(right, x + TOKEN) - np.maximum(left, x), 0, None)
+    tall = np.clip(np.minimum(bottom, y + TOKEN) - np.maximum(top, y), 0, None)
+    share = np.outer(tall, wide).reshape(-1).astype(np.float32)
+    return share / max(share.sum(), 1e-6)
+
+
+def place_digits(rows: int, columns: int) -> np.ndarray:
+    """The digits of every token's middle, x then y, as the answer writes them  # [rows * columns, 8]."""
+    y, x = np.mgrid[0:rows, 0:columns]
+    middle = np.stack([x.reshape(-1), y.reshape(-1)], axis=1) * TOKEN + TOKEN // 2
+    return (middle[:, :, None] // np.array([1000, 100, 10, 1]) % 10).reshape(-1, 8)
+
+
+def answer(x: float, y: float) -> str:
+    """The model's answer for a point in pixels."""
+    return f"{round(x):04d},{round(y):04d}"
+
+
+def padded(image: np.ndarray) -> np.ndarray:
+    """The picture with black at the right and bottom up to multiples of 32 pixels."""
+    height, width = image.shape[:2]
+    return np.pad(image, ((0, -height % TOKEN), (0, -width % TOKEN), (0, 0)))

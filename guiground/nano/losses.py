@@ -1,0 +1,79 @@
+"""What training asks of the model, and the small heads that only training has."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from guiground.nano import architecture as arch
+from guiground.nano.labels import BLANK, SLOTS
+from guiground.nano.questions import Batch
+
+CLASSES = BLANK + 1
+BLANK_WEIGHT = 0.15
+# thousands, hundreds, tens, ones of x; comma; the same of y; <end>. The last digit is below a pixel that matters.
+DIGIT_WEIGHTS = [1.0, 1.0, 1.0, 0.3, 0.1, 1.0, 1.0, 1.0, 0.3, 0.1]
+
+
+class Heads(nn.Module):
+    """Readers of characters and of places; thrown away after training."""
+
+    def __init__(self):
+        super().__init__()
+        self.merged = nn.Linear(256, SLOTS * CLASSES)
+        self.patch = nn.Linear(128, 2 * CLASSES)
+        self.place = nn.Linear(256, 80)
+
+
+def reading(heads: Heads, merged: Tensor, states: Tensor, slots: Tensor) -> tuple[Tensor, dict[str, float]]:
+    """Character loss of windows. merged [windows, tokens, 256], states [windows, patches, 128], slots as in labels."""
+    weight = torch.ones(CLASSES, device=merged.device)
+    weight[BLANK] = BLANK_WEIGHT
+    token_logits = heads.merged(merged).float().view(-1, CLASSES)
+    patch_logits = heads.patch(states).float().view(-1, CLASSES)
+    patch_slots = slots.view(*slots.shape[:2], 16, 2)
+    loss = F.cross_entropy(token_logits, slots.reshape(-1), weight)
+    patch_loss = F.cross_entropy(patch_logits, patch_slots.reshape(-1), weight)
+    with torch.no_grad():
+        written = slots.reshape(-1) != BLANK
+        token_right = (token_logits.argmax(-1) == slots.reshape(-1))[written].float().mean()
+        patch_right = (patch_logits.argmax(-1) == patch_slots.reshape(-1))[written].float().mean()
+    facts = {"char": float(loss.detach()), "read": float(token_right), "patch": float(patch_right)}
+    return loss + patch_loss, facts
+
+
+def grounding(heads: Heads, packed, embed: Tensor, batch: Batch):
+    """Answer, pointer and place losses of packed questions: the loss, a dictionary of facts, the answers' logits."""
+    shares, known, places = batch.shares, batch.known, batch.places
+    hidden, pointer, states = packed.run(batch.answers)
+    logits = F.linear(hidden, embed).float()
+    steps = batch.answers[..., None] + 1 + torch.arange(10, device=logits.device)
+    target = batch.questions.gather(2, steps)
+    digit = F.cross_entropy(logits.flatten(0, 2), target.flatten(), reduction="none").view(target.shape)
+    weights = known[..., None] * torch.tensor(DIGIT_WEIGHTS, device=digit.device)
+    answer_loss = (digit * weights).sum() / weights.sum()
+
+    aimed = known * (shares.sum(-1) > 0)
+    log_share = F.log_softmax(pointer, dim=-1)  # [pictures, questions, positions, heads, tokens]
+    pointing = -(shares[:, :, None, None] * log_share).sum(-1).mean((2, 3))
+    pointer_loss = (pointing * aimed).sum() / aimed.sum().clamp(min=1)
+
+    place_logits = heads.place(states).float().view(states.shape[0], -1, 10)
+    place_loss = F.cross_entropy(place_logits.flatten(0, 1), places.flatten().repeat(states.shape[0]))
+    with torch.no_grad():
+        best = log_share[:, :, -1].mean(2).argmax(-1)
+        on_target = shares.gather(2, best[..., None]).squeeze(-1) > 0.1
+        facts = {
+            "answer": float(answer_loss),
+            "pointer": float(pointer_loss),
+            "place": float(place_loss),
+            "pointed": float((on_target * aimed).sum() / aimed.sum().clamp(min=1)),
+        }
+    return answer_loss + pointer_loss + 0.5 * place_loss, facts, logits.detach()
+
+
+def decoded(logits: Tensor) -> Tensor:
+    """Points from the logits of the answer's positions, digit by digit  # [..., 2] pixels."""
+    zero = arch.VOCABULARY["0"]
+    digits = logits[..., zero : zero + 10].argmax(-1).float()
+    scale = torch.tensor([1000.0, 100.0, 10.0, 1.0], device=logits.device)
+    return torch.stack([(digits[..., 0:4] * scale).sum(-1), (digits[..., 5:9] * scale).sum(-1)], dim=-1)

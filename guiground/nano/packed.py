@@ -1,0 +1,131 @@
+"""The language side's forward pass with many questions behind one picture, equal to the stock model asked one by one.
+
+Every question sees the picture and itself, and starts at the same rotary position.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from guiground.nano import architecture as arch
+from guiground.nano.windows import norm, rotate
+
+POINTER_LAYER = 2  # its first heads are taught to attend to the target
+POINTER_HEADS = 2
+CHUNK = 8  # questions that share one attention call
+
+
+def image_positions(rows: int, columns: int) -> Tensor:
+    """Rotary positions of `<start> <vision start> image <vision end> <ground>`  # [3, rows * columns + 4]."""
+    y, x = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
+    image = torch.stack([torch.zeros_like(y), y, x]).reshape(3, -1) + 2
+    head, tail = torch.tensor([0, 1]), torch.tensor([0, 1]) + 2 + max(rows, columns)
+    return torch.cat([head.expand(3, 2), image, tail.expand(3, 2)], dim=1)
+
+
+def rotation(config, positions: Tensor) -> tuple[Tensor, Tensor]:
+    """Cosine and sine for positions [3, tokens]  # [tokens, head dim]; the three axes share the frequencies."""
+    dim = config.hidden_size // config.num_attention_heads
+    rope = config.rope_parameters
+    frequency = 1.0 / rope["rope_theta"] ** (torch.arange(0, dim, 2).float() / dim)
+    angle = positions.float()[:, :, None] * frequency  # [3, tokens, dim / 2]
+    axis = torch.repeat_interleave(torch.arange(3), torch.tensor(rope["mrope_section"]))
+    angle = angle[axis, :, torch.arange(dim // 2)].T
+    angle = torch.cat([angle, angle], dim=-1)
+    return angle.cos(), angle.sin()
+
+
+class Packed:
+    """One forward pass over pictures [pictures, rows, columns, dim] with questions [pictures, questions, length]."""
+
+    def __init__(self, text_model, pictures: Tensor, questions: Tensor):
+        self.model, self.config = text_model, text_model.config
+        self.rows, self.columns = pictures.shape[1:3]
+        self.tokens = self.rows * self.columns
+        batch, count, length = questions.shape
+        embed, device = text_model.embed_tokens, pictures.device
+        ids = torch.tensor([arch.START, arch.VISION_START, arch.VISION_END, arch.GROUND], device=device)
+        frame = embed(ids).to(pictures.dtype).expand(batch, 4, -1)
+        self.prefix = torch.cat([frame[:, :2], pictures.flatten(1, 2), frame[:, 2:]], dim=1)
+        self.query = embed(questions).flatten(1, 2)  # [pictures, questions * length, dim]
+        self.count, self.length = count, length
+        positions = image_positions(self.rows, self.columns)
+        start = int(positions.max()) + 1
+        self.prefix_rotation = tuple(t.to(device) for t in rotation(self.config, positions))
+        own = (torch.arange(length) + start).expand(3, length)
+        self.query_rotation = tuple(t.repeat(count, 1).to(device) for t in rotation(self.config, own))
+        self.mask = self.chunk_mask(device)
+
+    def chunk_mask(self, device) -> Tensor:
+        """Which keys (prefix, then the chunk's own tokens) each token of a chunk may see."""
+        chunk, length, prefix = min(CHUNK, self.count), self.length, self.prefix.shape[1]
+        own = torch.zeros(chunk, length, chunk, length, dtype=torch.bool, device=device)
+        causal = torch.ones(length, length, dtype=torch.bool, device=device).tril()
+        own[torch.arange(chunk), :, torch.arange(chunk)] = causal
+        seen = torch.ones(chunk * length, prefix, dtype=torch.bool, device=device)
+        return torch.cat([seen, own.view(chunk * length, -1)], dim=1)
+
+    def run(self, answers: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What the answers come from; `answers` [pictures, questions] says where each question's `<answer>` stands.
+
+        Hidden states that predict the nine characters and `<end>`  # [pictures, questions, 10, dim]; the pointer's
+        logits over the picture at the first nine  # [pictures, questions, 9, heads, tokens]; the picture's states
+        before the pointer's layer  # [pictures, tokens, dim].
+        """
+        steps = answers[..., None] + torch.arange(10, device=answers.device)  # [pictures, questions, 10]
+        prefix, query, pointer, states = self.prefix, self.query, None, None
+        for index, layer in enumerate(self.model.layers):
+            attention = layer.self_attn
+            if index == POINTER_LAYER:
+                states = prefix[:, 2:-2]
+            pq, pk, pv = self.project(attention, norm(prefix, layer.input_layernorm.weight), self.prefix_rotation)
+            qq, qk, qv = self.project(attention, norm(query, layer.input_layernorm.weight), self.query_rotation)
+            if index == POINTER_LAYER:
+                pointer = self.point(qq, pk, steps[..., :9])
+            last = index == len(self.model.layers) - 1
+            if not last:
+                mixed = F.scaled_dot_product_attention(pq, pk, pv, is_causal=True)
+                prefix = self.finish(layer, prefix, mixed)
+            query = self.finish(layer, query, self.attend(qq, qk, qv, pk, pv))
+        query = query.unflatten(1, (self.count, self.length))
+        query = query.gather(2, steps[..., None].expand(-1, -1, -1, query.shape[-1]))
+        return norm(query, self.model.norm.weight), pointer, states
+
+    def project(self, attention, x: Tensor, turn) -> list[Tensor]:
+        """Queries, keys and values  # [pictures, heads, tokens, dim], keys and values repeated for their group."""
+        heads, groups = self.config.num_attention_heads, self.config.num_key_value_heads
+        batch, tokens, _ = x.shape
+        cos, sin = (t.to(x.dtype) for t in turn)
+        query = attention.q_proj(x).view(batch, tokens, heads, -1).transpose(1, 2)
+        key = attention.k_proj(x).view(batch, tokens, groups, -1).transpose(1, 2)
+        value = attention.v_proj(x).view(batch, tokens, groups, -1).transpose(1, 2)
+        query, key = rotate(query, cos, sin), rotate(key, cos, sin)
+        repeat = heads // groups
+        query, key = query.to(value.dtype), key.to(value.dtype)
+        return [query, key.repeat_interleave(repeat, 1), value.repeat_interleave(repeat, 1)]
+
+    def attend(self, query, key, value, prefix_key, prefix_value) -> Tensor:
+        """Attention of the questions to the picture and to themselves, a chunk at a time."""
+        step, outputs = min(CHUNK, self.count) * self.length, []
+        for start in range(0, query.shape[2], step):
+            part = slice(start, start + step)
+            size = query[:, :, part].shape[2]
+            keys = torch.cat([prefix_key, key[:, :, part]], dim=2)
+            values = torch.cat([prefix_value, value[:, :, part]], dim=2)
+            mask = self.mask[:size, : keys.shape[2]]
+            outputs.append(F.scaled_dot_product_attention(query[:, :, part], keys, values, attn_mask=mask))
+        return torch.cat(outputs, dim=2)
+
+    def finish(self, layer, x: Tensor, mixed: Tensor) -> Tensor:
+        """Output projection and feed-forward part of a layer."""
+        x = x + layer.self_attn.o_proj(mixed.transpose(1, 2).flatten(2))
+        return x + layer.mlp(norm(x, layer.post_attention_layernorm.weight))
+
+    def point(self, query: Tensor, key: Tensor, steps: Tensor) -> Tensor:
+        """Attention logits of the pointer heads from the answer's positions to the picture's tokens."""
+        dim = query.shape[-1]
+        query = query[:, :POINTER_HEADS].unflatten(2, (self.count, self.length))  # [pictures, heads, questions, ...]
+        place = steps[:, None, :, :, None].expand(-1, POINTER_HEADS, -1, -1, dim)
+        query = query.gather(3, place).flatten(2, 3)
+        logits = query @ key[:, :POINTER_HEADS, 2:-2].transpose(-1, -2) / dim**0.5
+        return logits.float().unflatten(2, (self.count, -1)).permute(0, 2, 3, 1, 4)

@@ -1,0 +1,85 @@
+"""Questions about a part of a screen, packed into tensors with their answers."""
+
+import random
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from guiground.nano import architecture as arch
+from guiground.nano import labels
+from guiground.nano.scenes import Element
+from guiground.nano.wording import instruction
+
+BOUNDS = (16, 22, 22, 28, 36, 56)  # characters of the longest instruction of a batch
+
+
+@dataclass(slots=True)
+class Batch:
+    """Packed questions on pictures of one size."""
+
+    questions: Tensor  # [pictures, questions, length] instruction, <answer>, answer, <end>, padding
+    answers: Tensor  # [pictures, questions] where <answer> stands
+    shares: Tensor  # [pictures, questions, tokens] the target's share of each token
+    known: Tensor  # [pictures, questions] 1, or 0 for padding
+    boxes: Tensor  # [pictures, questions, 4] the element's box in pixels
+    places: Tensor  # [tokens, 8] digits of every token's middle
+
+    def to(self, device) -> "Batch":
+        """The same on another device."""
+        return Batch(*(getattr(self, name).to(device) for name in self.__slots__))
+
+
+def visible(elements: list[Element], left: int, top: int, right: int, bottom: int) -> list[Element]:
+    """The elements wholly inside a part of the screen whose names nothing else there bears, moved to its corner."""
+    moved, names = [], {}
+    for e in elements:
+        x0, y0, x1, y1 = e.aim
+        if x1 <= left or y1 <= top or x0 >= right or y0 >= bottom:
+            continue
+        key = e.name.lower()
+        names[key] = names.get(key, 0) + 1
+        if x0 >= left and y0 >= top and x1 <= right and y1 <= bottom:
+            box = tuple(v - (left, top)[i % 2] for i, v in enumerate(e.box))
+            aim = tuple(v - (left, top)[i % 2] for i, v in enumerate(e.aim))
+            moved.append(Element(e.role, e.name, box, aim, e.icon, e.place))
+    return [e for e in moved if names[e.name.lower()] == 1 and len(e.name) > 1]
+
+
+def pack(rng: random.Random, parts: list[list[Element]], rows: int, columns: int, most: int) -> Batch | None:
+    """Up to `most` questions on each of several pictures of `rows` x `columns` tokens; None where there are none."""
+    # One bound for a batch: questions are padded to the longest of them, and half of long batches would be padding.
+    longest = rng.choice(BOUNDS)
+    chosen = []
+    for elements in parts:
+        texts = [(instruction(rng, e), e) for e in rng.sample(elements, len(elements))]
+        chosen.append([(text, e) for text, e in texts if len(text) <= longest][:most])
+    count = max(map(len, chosen))
+    if count == 0:
+        return None
+    length = max(len(text) for texts in chosen for text, _ in texts) + 11  # <answer>, nine characters, <end>
+    shape = (len(parts), count)
+    questions = np.full((*shape, length), arch.PAD, dtype=np.int64)
+    answers = np.zeros(shape, dtype=np.int64)
+    shares = np.zeros((*shape, rows * columns), dtype=np.float32)
+    known = np.zeros(shape, dtype=np.float32)
+    boxes = np.zeros((*shape, 4), dtype=np.float32)
+    for p, texts in enumerate(chosen):
+        for q, (text, element) in enumerate(texts):
+            left, top, right, bottom = element.aim
+            reply = labels.answer((left + right) / 2, (top + bottom) / 2)
+            ids = [*arch.encode(text), arch.ANSWER, *arch.encode(reply), arch.END]
+            questions[p, q, : len(ids)] = ids
+            answers[p, q] = len(text)
+            shares[p, q] = labels.under(element.aim, rows, columns)
+            known[p, q] = 1
+            boxes[p, q] = hull(element)
+    arrays = (questions, answers, shares, known, boxes, labels.place_digits(rows, columns))
+    return Batch(*map(torch.from_numpy, arrays))
+
+
+def hull(element: Element) -> tuple[float, float, float, float]:
+    """The smallest box around the element and its text."""
+    box, aim = element.box, element.aim
+    return min(box[0], aim[0]), min(box[1], aim[1]), max(box[2], aim[2]), max(box[3], aim[3])

@@ -1,0 +1,27 @@
+"""Screens that no program drew: endlessly varied, exactly labelled, deterministic by seed.
+
+`draw(seed, width, height)` gives one Scene. Fonts come from the system (see fonts.py for the Debian packages).
+"""
+
+import random
+
+from guiground.nano.scenes.canvas import Canvas, Element, Scene
+from guiground.nano.scenes.desktop import draw_desktop
+from guiground.nano.scenes.fonts import FontBook, font_book
+from guiground.nano.scenes.rows import draw_rows
+
+__all__ = ["Canvas", "Element", "FontBook", "Scene", "draw", "font_book"]
+
+
+def draw(seed: int, width: int, height: int, kind: str = "any", held_out: bool = False, level: int = 2) -> Scene:
+    """A labelled screen of `width` x `height` pixels.
+
+    `kind`: "rows" (dense rows of widgets), "desktop" (programs in windows) or "any". `held_out` takes the fonts that
+    training never sees. `level` 0 is dark text in three fonts, 1 six fonts and any colour, 2 everything.
+    """
+    rng = random.Random(f"{seed}/{width}x{height}/{kind}/{held_out}/{level}")
+    canvas = Canvas(width, height, rng, font_book(held_out), level)
+    if kind == "any":
+        kind = "rows" if level < 2 or rng.random() < 0.35 else "desktop"
+    (draw_rows if kind == "rows" else draw_desktop)(canvas)
+    return canvas.scene()

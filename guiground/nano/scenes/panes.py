@@ -1,0 +1,242 @@
+"""What fills a window: lists, tables, forms, documents, code, icon views, side by side."""
+
+from guiground.nano.scenes import icons, words
+from guiground.nano.scenes.canvas import Canvas
+from guiground.nano.scenes.widgets import draw_widget, shown
+
+
+def draw_pane(canvas: Canvas, box, depth: int) -> None:
+    """Splits the room into panes, or fills it."""
+    rng = canvas.rng
+    left, top, right, bottom = box
+    if depth < 2 and right - left > 360 and rng.random() < (0.6 if depth == 0 else 0.25):
+        split = left + round((right - left) * rng.choice([0.18, 0.22, 0.25, 0.3, 0.5]))
+        sidebar(canvas, (left, top, split, bottom))
+        canvas.line([(split, top), (split, bottom)], canvas.theme.border)
+        draw_pane(canvas, (split + 1, top, right, bottom), depth + 1)
+        return
+    if depth < 3 and bottom - top > 260 and rng.random() < 0.3:
+        split = top + round((bottom - top) * rng.uniform(0.3, 0.7))
+        draw_pane(canvas, (left, top, right, split), depth + 1)
+        canvas.line([(left, split), (right, split)], canvas.theme.border)
+        draw_pane(canvas, (left, split + 1, right, bottom), depth + 1)
+        return
+    if rng.random() < 0.25:
+        top = tab_row(canvas, left, top, right)
+    rng.choice([table, table, form, form, document, source_code, icon_view, cards])(canvas, (left, top, right, bottom))
+
+
+def tab_row(canvas: Canvas, left: float, top: float, right: float) -> float:
+    """Tabs above a pane."""
+    rng = canvas.rng
+    height = canvas.face.size + rng.choice([10, 14, 18])
+    x = left + rng.randint(0, 12)
+    for _ in range(rng.randint(2, 7)):
+        x = draw_widget(canvas, "tab", words.phrase(rng, "tab"), x, top + 2, height, right - 8, "tab bar") + rng.choice([0, 2, 6])
+        if x > right - 60:
+            break
+    canvas.line([(left, top + height + 2), (right, top + height + 2)], canvas.theme.border)
+    return top + height + 4
+
+
+def sidebar(canvas: Canvas, box) -> None:
+    """Places, categories or a tree, one of them selected."""
+    rng, theme = canvas.rng, canvas.theme
+    left, top, right, bottom = box
+    canvas.fill(box, rng.choice([theme.base, theme.bar, theme.window]))
+    row = canvas.face.size + rng.choice([6, 9, 12, 18])
+    y, index = top + rng.randint(2, 12), 0
+    count = rng.randint(4, 40)
+    selected = rng.randrange(12)
+    tree = rng.random() < 0.4
+    while y + row < bottom and index < count:
+        indent = 10 + (16 * rng.randint(0, 2) if tree else 0)
+        role = "tree item" if tree else "list item"
+        if index == selected and rng.random() < 0.7:
+            canvas.fill((left + 2, y, right - 2, y + row), theme.accent, radius=theme.radius)
+            text = words.phrase(rng, "sidebar")
+            aim = canvas.write(left + indent, y + row / 2, text, theme.accent_text, room=right - left - indent - 8)
+            name = shown(canvas, text, right - left - indent - 8)
+            canvas.add(role, name, (left, y, right, y + row), aim, place="sidebar")
+        else:
+            draw_widget(canvas, role, words.phrase(rng, "sidebar"), left + indent, y, row, right - 8, "sidebar")
+        y += row
+        index += 1
+
+
+def table(canvas: Canvas, box) -> None:
+    """Columns under headers."""
+    rng, theme, face = canvas.rng, canvas.theme, canvas.face
+    left, top, right, bottom = box
+    canvas.fill(box, theme.base)
+    row = face.size + rng.choice([5, 8, 11, 16])
+    kinds, edges, x = [], [], left
+    while x < right - 60 and len(kinds) < 8:
+        kinds.append(rng.choice(["file", "number", "number", "person", "title"]) if kinds else rng.choice(["file", "title", "person"]))
+        edges.append(x)
+        x += rng.randint(80, 160) if kinds[-1] == "number" else rng.randint(130, 340)
+    edges.append(right)
+    y = top
+    if rng.random() < 0.85:
+        canvas.fill((left, y, right, y + row), theme.bar, theme.border)
+        for start, end in zip(edges, edges[1:], strict=False):
+            name = words.phrase(rng, "header")
+            aim = canvas.write(start + 8, y + row / 2, name, theme.text, room=end - start - 16)
+            canvas.add("header", shown(canvas, name, end - start - 16), (start, y, end, y + row), aim, place="table")
+        y += row
+    count, index = rng.randint(3, 60), 0
+    striped, selected = rng.random() < 0.4, rng.randrange(20)
+    while y + row < bottom and index < count:
+        ink = theme.text
+        if index == selected:
+            canvas.fill((left, y, right, y + row), theme.accent)
+            ink = theme.accent_text
+        elif striped and index % 2:
+            canvas.fill((left, y, right, y + row), theme.window)
+        for kind, start, end in zip(kinds, edges, edges[1:], strict=False):
+            text = words.cell(rng, kind)
+            indent = 8
+            if kind == "file" and start == left:
+                icons.draw_blob(canvas.image, rng, start + 6, y + row / 2 - face.size / 2, face.size)
+                indent = 12 + face.size
+            aim = canvas.write(start + indent, y + row / 2, text, ink, room=end - start - indent - 8)
+            canvas.add("cell", shown(canvas, text, end - start - indent - 8), aim, aim, place="table")
+        y += row
+        index += 1
+
+
+def form(canvas: Canvas, box) -> None:
+    """Labels beside fields, boxes to tick, buttons."""
+    rng, theme, face = canvas.rng, canvas.theme, canvas.face
+    left, top, right, bottom = box
+    row = face.size + theme.row
+    indent = rng.choice([10, 20, 40, 80])
+    wide = rng.choice([110, 140, 180])
+    y = top + rng.randint(6, 24)
+    while y + row < bottom:
+        kind = rng.choice(["field", "field", "check box", "radio button", "switch", "buttons", "heading", "text", "slider"])
+        x = left + indent
+        if kind == "field":
+            text = words.phrase(rng, "label") + rng.choice(["", ":", ":"])
+            aim = canvas.write(x, y + row / 2, text, theme.text, room=wide - 8)
+            name = shown(canvas, text, wide - 8)
+            field_box = (x + wide, y, min(right - 12, x + wide + rng.randint(100, 360)), y + row)
+            canvas.fill(field_box, theme.base, theme.border, theme.radius)
+            canvas.add("label", name, aim, aim, place="form")
+            if rng.random() < 0.4:
+                value = rng.choice([words.title, words.number, words.person])(rng)
+                room = field_box[2] - field_box[0] - 12
+                inner = canvas.write(field_box[0] + 6, y + row / 2, value, theme.text, room=room)
+                canvas.add("field", shown(canvas, value, room), field_box, inner, place="form")
+        elif kind == "heading":
+            big = canvas.other_face(rng.uniform(1.1, 1.6))
+            text = words.phrase(rng, "sidebar")
+            aim = canvas.write(x, y + row / 2, text, theme.text, face=big, room=right - x - 8)
+            canvas.add("heading", text if big.width(text) <= right - x - 8 else "", aim, aim, place="form")
+        elif kind == "buttons":
+            for _ in range(rng.randint(1, 4)):
+                if x > right - 80:
+                    break
+                x = draw_widget(canvas, "button", words.phrase(rng, "button"), x, y, row, right - 8, "form") + rng.choice([6, 10])
+        elif kind == "slider":
+            canvas.line([(x, y + row / 2), (x + 160, y + row / 2)], theme.border, 3)
+            knob = x + rng.randint(0, 160)
+            canvas.pen.ellipse((knob - 6, y + row / 2 - 6, knob + 6, y + row / 2 + 6), fill=theme.accent)
+        elif kind == "text":
+            draw_widget(canvas, "text", words.sentence(rng, rng.randint(4, 14)), x, y, row, right - 12, "form")
+        else:
+            draw_widget(canvas, kind, words.phrase(rng, kind), x, y, row, right - 12, "form")
+        y += row + rng.choice([2, 6, 12, 20])
+
+
+def document(canvas: Canvas, box) -> None:
+    """Paragraphs on a page."""
+    rng = canvas.rng
+    left, top, right, bottom = box
+    page = canvas.other_face(rng.uniform(0.9, 1.3))
+    margin = rng.choice([8, 30, 80])
+    canvas.fill((left, top, right, bottom), canvas.theme.base)
+    y, line = top + rng.randint(6, 40), page.size * rng.uniform(1.3, 1.8)
+    while y + line < bottom:
+        if rng.random() < 0.12:
+            text = words.title(rng, 5)
+            aim = canvas.write(left + margin, y + line / 2, text, canvas.theme.text, face=page, room=right - left - 2 * margin)
+            canvas.add("heading", text if page.width(text) <= right - left - 2 * margin else "", aim, aim, place="document")
+            y += line * 1.4
+            continue
+        if rng.random() < 0.15:
+            y += line
+            continue
+        canvas.write(left + margin, y + line / 2, words.sentence(rng, rng.randint(5, 16)), canvas.theme.text, face=page, room=right - left - 2 * margin)
+        y += line
+
+
+def source_code(canvas: Canvas, box) -> None:
+    """Numbered lines in colours."""
+    rng, theme = canvas.rng, canvas.theme
+    left, top, right, bottom = box
+    canvas.fill(box, theme.base)
+    face = canvas.face
+    y, number = top + 4, rng.randint(1, 80)
+    line = face.size * rng.uniform(1.2, 1.5)
+    while y + line < bottom:
+        canvas.write(left + 6, y + line / 2, str(number), theme.dim)
+        x = left + 44 + 24 * rng.randint(0, 3)
+        for _ in range(rng.randint(0, 7)):
+            text = rng.choice([words.word(rng), words.word(rng) + "()", "=", "{", "return", f'"{words.title(rng, 2)}"', words.code(rng)])
+            aim = canvas.write(x, y + line / 2, text, rng.choice([theme.text, theme.link, theme.dim]), room=right - x - 6)
+            x = aim[2] + face.size * 0.6
+            if x > right - 40:
+                break
+        y += line
+        number += 1
+
+
+def icon_view(canvas: Canvas, box) -> None:
+    """Pictures with a name under each."""
+    rng, theme, face = canvas.rng, canvas.theme, canvas.face
+    left, top, right, bottom = box
+    canvas.fill(box, theme.base)
+    size = canvas.px(rng.choice([32, 48, 64, 96]))
+    wide, tall = size + canvas.px(rng.choice([40, 60])), size + face.size + canvas.px(24)
+    y = top + 8
+    while y + tall < bottom:
+        x = left + 8
+        while x + wide < right:
+            icons.draw_blob(canvas.image, rng, x + (wide - size) / 2, y, size)
+            text = rng.choice([words.file_name, words.title])(rng)
+            name = face.fit(text, wide - 4)
+            start = x + (wide - face.width(name)) / 2
+            aim = canvas.write(start, y + size + face.size, name, theme.text)
+            canvas.add("icon label", shown(canvas, text, wide - 4), (x, y, x + wide, y + tall), aim, place="icon view")
+            x += wide
+            if rng.random() < 0.02:
+                return
+        y += tall
+
+
+def cards(canvas: Canvas, box) -> None:
+    """A web page: headings, links, cards with a picture, a price and a button."""
+    rng, theme = canvas.rng, canvas.theme
+    left, top, right, bottom = box
+    canvas.fill(box, theme.base)
+    row = canvas.face.size + 14
+    x = left + 16
+    for _ in range(rng.randint(2, 7)):
+        if x < right - 90:
+            x = draw_widget(canvas, "link", words.phrase(rng, "link"), x, top + 6, row, right - 8, "navigation") + 20
+    wide, tall = rng.randint(170, 300), rng.randint(150, 260)
+    y = top + row + 20
+    while y + tall < bottom:
+        x = left + 14
+        while x + wide < right:
+            canvas.fill((x, y, x + wide, y + tall), theme.window, theme.border, theme.radius)
+            icons.draw_blob(canvas.image, rng, x + 8, y + 8, min(wide, tall) // 3)
+            line = y + tall // 3 + 14
+            for role in ["heading", "label", "text", "button"]:
+                if line + row < y + tall - 4:
+                    text = words.number(rng) if role == "label" else words.phrase(rng, "button") if role == "button" else words.title(rng, 4)
+                    draw_widget(canvas, role, text, x + 10, line, row, x + wide - 8, "card")
+                line += row + 2
+            x += wide + 14
+        y += tall + 14

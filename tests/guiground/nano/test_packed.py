@@ -1,0 +1,88 @@
+"""Training runs through our own packed forward pass; it must be the stock model's."""
+
+import random
+
+import pytest
+import torch
+
+from guiground.nano import architecture as arch
+from guiground.nano import labels, questions, windows
+from guiground.nano.measure import greedy
+from guiground.nano.packed import Packed
+from guiground.nano.scenes import draw
+
+
+@pytest.fixture(scope="module")
+def model():
+    model = arch.new_model(seed=1).eval()
+    with torch.no_grad():  # weights scaled up, so that context matters
+        for name, parameter in model.named_parameters():
+            if parameter.ndim == 2 and "merger" not in name:
+                parameter.mul_(3)
+    return model
+
+
+def stock_inputs(image, ids):
+    from PIL import Image
+    from transformers import Qwen2VLImageProcessorPil
+
+    processor = Qwen2VLImageProcessorPil(
+        patch_size=arch.PATCH,
+        merge_size=arch.MERGE,
+        temporal_patch_size=1,
+        do_resize=False,
+        image_mean=arch.IMAGE_MEAN,
+        image_std=arch.IMAGE_STD,
+    )
+    inputs = dict(processor(Image.fromarray(image), return_tensors="pt"))
+    return inputs | {"input_ids": ids, "mm_token_type_ids": (ids == arch.IMAGE).int()}
+
+
+@pytest.mark.parametrize("size", [(256, 128), (352, 288), (160, 416)])
+def test_window_by_window_vision_equals_the_stock_tower(model, size):
+    image = labels.padded(draw(1, *size, "rows").image)
+    inputs = stock_inputs(image, torch.zeros(1, 1, dtype=torch.long))
+    with torch.no_grad():
+        stock = model.model.visual(inputs["pixel_values"], inputs["image_grid_thw"]).pooler_output
+        ours = windows.features(model.model.visual, image).flatten(0, 1)
+    assert torch.allclose(stock, ours, atol=1e-4)
+    assert stock.std() > 0.01
+
+
+def test_packed_questions_equal_the_stock_model_asked_one_by_one(model):
+    scene = draw(1, 320, 256, "rows")
+    batch = questions.pack(random.Random(0), [questions.visible(scene.elements, 0, 0, 320, 256)], 8, 10, 11)
+    with torch.no_grad():
+        picture = windows.features(model.model.visual, scene.image)[None]
+        hidden, pointer, _ = Packed(model.model.language_model, picture, batch.questions).run(batch.answers)
+        ours = hidden @ model.model.language_model.embed_tokens.weight.T
+        for q in range(batch.questions.shape[1]):
+            asked = batch.questions[0, q, : int(batch.answers[0, q]) + 11].tolist()
+            ids = [arch.START, arch.VISION_START, *[arch.IMAGE] * 80, arch.VISION_END, arch.GROUND, *asked]
+            stock = model(**stock_inputs(scene.image, torch.tensor([ids]))).logits[0, -11:-1]
+            assert torch.allclose(stock, ours[0, q], atol=2e-4)
+    assert pointer.shape == (1, batch.questions.shape[1], 9, 2, 80)
+
+
+def test_greedy_answers_equal_generate(model):
+    scene = draw(2, 256, 128, "rows")
+    batch = questions.pack(random.Random(0), [questions.visible(scene.elements, 0, 0, 256, 128)], 4, 8, 3)
+    zero = arch.VOCABULARY["0"]
+    with torch.no_grad():
+        picture = windows.features(model.model.visual, scene.image)[None]
+        points, _ = greedy(model, picture, batch)
+    for q in range(batch.questions.shape[1]):
+        asked = batch.questions[0, q, : int(batch.answers[0, q]) + 1].tolist()
+        ids = torch.tensor([[arch.START, arch.VISION_START, *[arch.IMAGE] * 32, arch.VISION_END, arch.GROUND, *asked]])
+        scores = model.generate(
+            **stock_inputs(scene.image, ids),
+            max_new_tokens=9,
+            min_new_tokens=9,
+            do_sample=False,
+            output_logits=True,
+            return_dict_in_generate=True,
+            pad_token_id=0,
+        ).logits
+        digits = [int(step[0, zero : zero + 10].argmax()) for step in scores]
+        x = sum(d * 10 ** (3 - i) for i, d in enumerate(digits[:4]))
+        assert points[0, q, 0] == x
