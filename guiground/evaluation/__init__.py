@@ -1,0 +1,1 @@
+"""Measuring: benchmarks (tasks, annotations), the resumable run (run, journal, fingerprint), its numbers (summary)."""
