@@ -1,4 +1,4 @@
-"""Training targets of a scene: the character in every 4-pixel column, the tokens under an element, digits of a place."""
+"""Training targets of a scene: the character at every 4-pixel column, the tokens under an element, a place's digits."""
 
 import numpy as np
 

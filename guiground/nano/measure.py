@@ -90,7 +90,18 @@ def main(folder: Path, size: str, kind: str, screens: int, most: int, fonts: str
         scene = draw(FIRST_SEED + seed * 10_000 + index, width, height, kind, held_out=fonts == "held-out")
         rows += ask_scene(model, scene, rng, most, icons)
     hits, pointed = (sum(row[key] for row in rows) / max(1, len(rows)) for key in ("hit", "pointed"))
-    print(json.dumps({"size": size, "kind": kind, "fonts": fonts, "n": len(rows), "hit": round(hits, 4), "pointed": round(pointed, 4)}))
+    print(
+        json.dumps(
+            {
+                "size": size,
+                "kind": kind,
+                "fonts": fonts,
+                "n": len(rows),
+                "hit": round(hits, 4),
+                "pointed": round(pointed, 4),
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

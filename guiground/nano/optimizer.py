@@ -17,7 +17,7 @@ class Optimizer:
                 frozen.append(parameter)
                 continue
             rate = vision if inside else 1.0
-            hidden = parameter.ndim == 2 and ".layers." in name or ".blocks." in name and parameter.ndim == 2
+            hidden = (parameter.ndim == 2 and ".layers." in name) or (".blocks." in name and parameter.ndim == 2)
             (muon if hidden else adam)[rate].append(parameter)
         for parameter in [*model.parameters(), *heads.parameters()]:
             parameter.requires_grad_(True)

@@ -24,7 +24,9 @@ from guiground.nano.stages import STAGES, Trainer
 
 @click.command()
 @click.argument("stage", type=click.Choice(list(STAGES)))
-@click.option("--minutes", default=10.0, show_default=True, help="How long this stage trains in all, resumed runs included.")
+@click.option(
+    "--minutes", default=10.0, show_default=True, help="How long this stage trains in all, resumed runs included."
+)
 @click.option("--run", "folder", default="runs/nano", type=click.Path(path_type=Path), show_default=True)
 @click.option("--processes", default=2, show_default=True, help="Processes of one thread each (CPU).")
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
@@ -61,7 +63,9 @@ def work(rank: int, processes: int, name: str, minutes: float, folder: Path, dev
     trainer = Trainer(model, heads, stage, seed * 1000 + progress["steps"] * 10 + rank, torch.device(device))
     shapes = random.Random(progress["steps"])
     before, begun, saved, window = progress["seconds"], time.time(), time.time(), []
-    bar = Progress(TextColumn(name), BarColumn(), TextColumn("{task.fields[facts]}"), TimeRemainingColumn(), disable=rank > 0)
+    bar = Progress(
+        TextColumn(name), BarColumn(), TextColumn("{task.fields[facts]}"), TimeRemainingColumn(), disable=rank > 0
+    )
     task = bar.add_task(name, total=minutes * 60, facts="")
     step = 0
     with bar:

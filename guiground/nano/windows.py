@@ -45,9 +45,7 @@ def cut(image: np.ndarray) -> dict[tuple[int, int], tuple[Tensor, Tensor]]:
 def rotation(rows: int, columns: int, dim: int, device: str) -> tuple[Tensor, Tensor]:
     """Cosine and sine for the patches of one window  # [patches, dim]; only differences matter inside a window."""
     y, x = torch.meshgrid(torch.arange(rows * MERGE), torch.arange(columns * MERGE), indexing="ij")
-    order = [
-        grid.view(rows, MERGE, columns, MERGE).permute(0, 2, 1, 3).reshape(-1, 1).float() for grid in (y, x)
-    ]
+    order = [grid.view(rows, MERGE, columns, MERGE).permute(0, 2, 1, 3).reshape(-1, 1).float() for grid in (y, x)]
     frequency = 1.0 / 10000 ** (torch.arange(0, dim // 2, 2).float() / (dim // 2))
     angle = torch.cat([position * frequency for position in order], dim=-1)
     angle = torch.cat([angle, angle], dim=-1).to(device)

@@ -82,7 +82,9 @@ class Canvas:
         half = face.cap_height / 2 + face.size * 0.2
         return (x, middle - half, left, middle + half)
 
-    def add(self, role: str, name: str, box: Area, aim: Area | None = None, icon: bool = False, place: str = "") -> None:
+    def add(
+        self, role: str, name: str, box: Area, aim: Area | None = None, icon: bool = False, place: str = ""
+    ) -> None:
         """Remembers an element; what lies outside the picture or is cut short is dropped."""
         aim = aim or box
         inside = aim[0] >= 0 and aim[1] >= 0 and aim[2] <= self.width and aim[3] <= self.height
@@ -93,9 +95,7 @@ class Canvas:
         """Forgets what a window drawn over `box` hides."""
         left, top, right, bottom = box
         self.elements = [
-            e
-            for e in self.elements
-            if e.aim[2] <= left or e.aim[0] >= right or e.aim[3] <= top or e.aim[1] >= bottom
+            e for e in self.elements if e.aim[2] <= left or e.aim[0] >= right or e.aim[3] <= top or e.aim[1] >= bottom
         ]
         self.glyphs = [g for g in self.glyphs if g[1] <= left or g[0] >= right or g[2] <= top or g[2] >= bottom]
 
@@ -116,7 +116,19 @@ class Canvas:
     def scene(self) -> Scene:
         """The finished picture with its labels."""
         glyphs = np.array(self.glyphs, dtype=np.float32).reshape(-1, 4)
-        return Scene(np.array(self.image), self.elements, glyphs)
+        image = np.array(self.image)
+        if self.level > 1 and self.rng.random() < 0.15:
+            image = fringed(image)
+        return Scene(image, self.elements, glyphs)
+
+
+def fringed(image: np.ndarray) -> np.ndarray:
+    """Red and blue a third of a pixel aside, as text drawn for the stripes of a flat panel looks."""
+    wide = np.pad(image.astype(np.uint16), ((0, 0), (1, 1), (0, 0)), mode="edge")
+    result = image.copy()
+    result[..., 0] = (2 * wide[:, 1:-1, 0] + wide[:, :-2, 0]) // 3
+    result[..., 2] = (2 * wide[:, 1:-1, 2] + wide[:, 2:, 2]) // 3
+    return result
 
 
 SIZES = [11, 12, 12, 13, 13, 13, 13, 14, 14, 14, 15, 15, 16, 17, 18]

@@ -41,7 +41,9 @@ def wallpaper(canvas: Canvas) -> None:
     picture = first + (last - first) * (tilt * x + (1 - tilt) * y)
     if rng.random() < 0.3:
         coarse = np.random.default_rng(rng.randrange(2**31)).normal(0, 40, (8, 12, 3))
-        noise = Image.fromarray((coarse + 128).clip(0, 255).astype(np.uint8)).resize((width, height), Image.Resampling.BICUBIC)
+        noise = Image.fromarray((coarse + 128).clip(0, 255).astype(np.uint8)).resize(
+            (width, height), Image.Resampling.BICUBIC
+        )
         picture = picture + np.asarray(noise, float) - 128
     canvas.image.paste(Image.fromarray(picture.clip(0, 255).astype(np.uint8)))
 
@@ -54,7 +56,19 @@ def panel(canvas: Canvas) -> int:
     canvas.fill((0, top, canvas.width, canvas.height), canvas.theme.bar)
     x = 6
     for _ in range(canvas.rng.randint(1, 6)):
-        x = draw_widget(canvas, "button", words.phrase(canvas.rng, "sidebar"), x, top + 2, height - 4, canvas.width * 0.8, "panel") + 6
+        x = (
+            draw_widget(
+                canvas,
+                "button",
+                words.phrase(canvas.rng, "sidebar"),
+                x,
+                top + 2,
+                height - 4,
+                canvas.width * 0.8,
+                "panel",
+            )
+            + 6
+        )
     text = words.number(canvas.rng)
     start = canvas.width - canvas.face.width(text) - 10
     aim = canvas.write(start, top + height / 2, text, canvas.theme.text)
@@ -100,7 +114,14 @@ def title_bar(canvas: Canvas, left: float, top: float, right: float) -> float:
     for name in ["Close", "Maximize", "Minimize"][: rng.choice([1, 3, 3, 3])]:
         y = top + (height - size) / 2
         icons.draw_icon(canvas.image, name, x, y, size, ink, 0.1)
-        canvas.add("button", name, (x - 4, top, x + size + 4, top + height), (x, y, x + size, y + size), icon=True, place="title bar")
+        canvas.add(
+            "button",
+            name,
+            (x - 4, top, x + size + 4, top + height),
+            (x, y, x + size, y + size),
+            icon=True,
+            place="title bar",
+        )
         x -= size + canvas.px(rng.choice([8, 12, 16]))
     return top + height
 
@@ -110,7 +131,11 @@ def menu_bar(canvas: Canvas, left: float, top: float, right: float) -> float:
     rng = canvas.rng
     height = canvas.face.size + rng.choice([8, 10, 12])
     canvas.fill((left + 1, top, right - 1, top + height), canvas.theme.bar)
-    names = ["File", "Edit", "View"][: rng.randint(1, 3)] + rng.sample(words.MENUS[3:], rng.randint(1, 6)) + ["Help"]
+    names = (
+        ["File", "Edit", "View"][: rng.randint(1, 3)]
+        + rng.sample(words.USUAL["menu"][3:], rng.randint(1, 6))
+        + ["Help"]
+    )
     x = left + 2
     for name in dict.fromkeys(names):
         x = draw_widget(canvas, "menu", name, x, top, height, right - 4, "menu bar") + rng.choice([0, 2])
@@ -139,7 +164,9 @@ def tool_bar(canvas: Canvas, left: float, top: float, right: float) -> float:
             canvas.add("button", name, (x - size - pad, top, aim[2], top + height), aim, place="tool bar")
             x = aim[2] + 8
         else:
-            x = draw_icon_button(canvas, name, x, top + (height - size - 2 * pad) / 2, size, pad, place="tool bar") + rng.choice([0, 2, 4])
+            x = draw_icon_button(
+                canvas, name, x, top + (height - size - 2 * pad) / 2, size, pad, place="tool bar"
+            ) + rng.choice([0, 2, 4])
         if rng.random() < 0.2:
             canvas.line([(x + 3, top + 4), (x + 3, top + height - 6)], canvas.theme.border)
             x += 8
@@ -170,8 +197,14 @@ def popup_menu(canvas: Canvas) -> None:
     rng, face = canvas.rng, canvas.face
     bar = [e for e in canvas.elements if e.role == "menu"]
     row = face.size + rng.choice([6, 9, 12])
-    items = [rng.choice(words.MENU_ITEMS) if rng.random() < 0.7 else words.title(rng) for _ in range(rng.randint(4, 16))]
-    keys = [rng.choice(["Ctrl+", "Alt+", "Shift+Ctrl+", "F"]) + rng.choice("ABCDEFGHIJKLMNOPQRSTUVWXYZ1234567890") for _ in items]
+    items = [
+        rng.choice(words.USUAL["menu item"]) if rng.random() < 0.7 else words.title(rng)
+        for _ in range(rng.randint(4, 16))
+    ]
+    keys = [
+        rng.choice(["Ctrl+", "Alt+", "Shift+Ctrl+", "F"]) + rng.choice("ABCDEFGHIJKLMNOPQRSTUVWXYZ1234567890")
+        for _ in items
+    ]
     width = max(map(face.width, items)) + rng.choice([60, 110, 160])
     if bar and rng.random() < 0.8:
         owner = rng.choice(bar)
@@ -213,7 +246,7 @@ def dialog(canvas: Canvas) -> None:
         top = title_bar(canvas, left, top, right)
     row = canvas.face.size + canvas.theme.row
     x = right - 12.0
-    for text in rng.sample(words.BUTTONS, rng.randint(1, 3)):
+    for text in rng.sample(words.USUAL["button"], rng.randint(1, 3)):
         w = canvas.face.width(text) + 36
         if x - w < left + 8:
             break

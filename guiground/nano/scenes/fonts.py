@@ -52,8 +52,22 @@ WEIGHTS = {
     "Go-Mono": 1,
     "DroidSansFallback": 0,
 }
-HELD_OUT = ("OpenSans-Regular", "OpenSans-Semibold", "Cantarell-VF", "Cantarell-Regular", "FiraCode-Regular", "Comfortaa-Regular")
-EASY = ("DejaVuSans", "LiberationSans-Regular", "NotoSans-Regular", "Roboto-Regular", "DejaVuSans-Bold", "Inter-Regular")
+HELD_OUT = (
+    "OpenSans-Regular",
+    "OpenSans-Semibold",
+    "Cantarell-VF",
+    "Cantarell-Regular",
+    "FiraCode-Regular",
+    "Comfortaa-Regular",
+)
+EASY = (
+    "DejaVuSans",
+    "LiberationSans-Regular",
+    "NotoSans-Regular",
+    "Roboto-Regular",
+    "DejaVuSans-Bold",
+    "Inter-Regular",
+)
 
 
 @dataclass(eq=False)

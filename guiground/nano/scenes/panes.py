@@ -1,5 +1,7 @@
 """What fills a window: lists, tables, forms, documents, code, icon views, side by side."""
 
+import itertools
+
 from guiground.nano.scenes import icons, words
 from guiground.nano.scenes.canvas import Canvas
 from guiground.nano.scenes.widgets import draw_widget, shown
@@ -32,7 +34,9 @@ def tab_row(canvas: Canvas, left: float, top: float, right: float) -> float:
     height = canvas.face.size + rng.choice([10, 14, 18])
     x = left + rng.randint(0, 12)
     for _ in range(rng.randint(2, 7)):
-        x = draw_widget(canvas, "tab", words.phrase(rng, "tab"), x, top + 2, height, right - 8, "tab bar") + rng.choice([0, 2, 6])
+        x = draw_widget(canvas, "tab", words.phrase(rng, "tab"), x, top + 2, height, right - 8, "tab bar") + rng.choice(
+            [0, 2, 6]
+        )
         if x > right - 60:
             break
     canvas.line([(left, top + height + 2), (right, top + height + 2)], canvas.theme.border)
@@ -72,14 +76,18 @@ def table(canvas: Canvas, box) -> None:
     row = face.size + rng.choice([5, 8, 11, 16])
     kinds, edges, x = [], [], left
     while x < right - 60 and len(kinds) < 8:
-        kinds.append(rng.choice(["file", "number", "number", "person", "title"]) if kinds else rng.choice(["file", "title", "person"]))
+        kinds.append(
+            rng.choice(["file", "number", "number", "person", "title"])
+            if kinds
+            else rng.choice(["file", "title", "person"])
+        )
         edges.append(x)
         x += rng.randint(80, 160) if kinds[-1] == "number" else rng.randint(130, 340)
     edges.append(right)
     y = top
     if rng.random() < 0.85:
         canvas.fill((left, y, right, y + row), theme.bar, theme.border)
-        for start, end in zip(edges, edges[1:], strict=False):
+        for start, end in itertools.pairwise(edges):
             name = words.phrase(rng, "header")
             aim = canvas.write(start + 8, y + row / 2, name, theme.text, room=end - start - 16)
             canvas.add("header", shown(canvas, name, end - start - 16), (start, y, end, y + row), aim, place="table")
@@ -114,7 +122,9 @@ def form(canvas: Canvas, box) -> None:
     wide = rng.choice([110, 140, 180])
     y = top + rng.randint(6, 24)
     while y + row < bottom:
-        kind = rng.choice(["field", "field", "check box", "radio button", "switch", "buttons", "heading", "text", "slider"])
+        kind = rng.choice(
+            ["field", "field", "check box", "radio button", "switch", "buttons", "heading", "text", "slider"]
+        )
         x = left + indent
         if kind == "field":
             text = words.phrase(rng, "label") + rng.choice(["", ":", ":"])
@@ -137,7 +147,9 @@ def form(canvas: Canvas, box) -> None:
             for _ in range(rng.randint(1, 4)):
                 if x > right - 80:
                     break
-                x = draw_widget(canvas, "button", words.phrase(rng, "button"), x, y, row, right - 8, "form") + rng.choice([6, 10])
+                x = draw_widget(
+                    canvas, "button", words.phrase(rng, "button"), x, y, row, right - 8, "form"
+                ) + rng.choice([6, 10])
         elif kind == "slider":
             canvas.line([(x, y + row / 2), (x + 160, y + row / 2)], theme.border, 3)
             knob = x + rng.randint(0, 160)
@@ -160,14 +172,25 @@ def document(canvas: Canvas, box) -> None:
     while y + line < bottom:
         if rng.random() < 0.12:
             text = words.title(rng, 5)
-            aim = canvas.write(left + margin, y + line / 2, text, canvas.theme.text, face=page, room=right - left - 2 * margin)
-            canvas.add("heading", text if page.width(text) <= right - left - 2 * margin else "", aim, aim, place="document")
+            aim = canvas.write(
+                left + margin, y + line / 2, text, canvas.theme.text, face=page, room=right - left - 2 * margin
+            )
+            canvas.add(
+                "heading", text if page.width(text) <= right - left - 2 * margin else "", aim, aim, place="document"
+            )
             y += line * 1.4
             continue
         if rng.random() < 0.15:
             y += line
             continue
-        canvas.write(left + margin, y + line / 2, words.sentence(rng, rng.randint(5, 16)), canvas.theme.text, face=page, room=right - left - 2 * margin)
+        canvas.write(
+            left + margin,
+            y + line / 2,
+            words.sentence(rng, rng.randint(5, 16)),
+            canvas.theme.text,
+            face=page,
+            room=right - left - 2 * margin,
+        )
         y += line
 
 
@@ -183,8 +206,20 @@ def source_code(canvas: Canvas, box) -> None:
         canvas.write(left + 6, y + line / 2, str(number), theme.dim)
         x = left + 44 + 24 * rng.randint(0, 3)
         for _ in range(rng.randint(0, 7)):
-            text = rng.choice([words.word(rng), words.word(rng) + "()", "=", "{", "return", f'"{words.title(rng, 2)}"', words.code(rng)])
-            aim = canvas.write(x, y + line / 2, text, rng.choice([theme.text, theme.link, theme.dim]), room=right - x - 6)
+            text = rng.choice(
+                [
+                    words.word(rng),
+                    words.word(rng) + "()",
+                    "=",
+                    "{",
+                    "return",
+                    f'"{words.title(rng, 2)}"',
+                    words.code(rng),
+                ]
+            )
+            aim = canvas.write(
+                x, y + line / 2, text, rng.choice([theme.text, theme.link, theme.dim]), room=right - x - 6
+            )
             x = aim[2] + face.size * 0.6
             if x > right - 40:
                 break
@@ -235,7 +270,13 @@ def cards(canvas: Canvas, box) -> None:
             line = y + tall // 3 + 14
             for role in ["heading", "label", "text", "button"]:
                 if line + row < y + tall - 4:
-                    text = words.number(rng) if role == "label" else words.phrase(rng, "button") if role == "button" else words.title(rng, 4)
+                    text = (
+                        words.number(rng)
+                        if role == "label"
+                        else words.phrase(rng, "button")
+                        if role == "button"
+                        else words.title(rng, 4)
+                    )
                     draw_widget(canvas, role, text, x + 10, line, row, x + wide - 8, "card")
                 line += row + 2
             x += wide + 14

@@ -5,7 +5,19 @@ from guiground.nano.scenes.canvas import Canvas
 from guiground.nano.scenes.themes import new_theme
 from guiground.nano.scenes.widgets import draw_widget
 
-ROLES = ["button", "button", "tab", "label", "field", "link", "check box", "radio button", "menu item", "list item", "text"]
+ROLES = [
+    "button",
+    "button",
+    "tab",
+    "label",
+    "field",
+    "link",
+    "check box",
+    "radio button",
+    "menu item",
+    "list item",
+    "text",
+]
 
 
 def draw_rows(canvas: Canvas) -> None:
@@ -20,7 +32,11 @@ def draw_rows(canvas: Canvas) -> None:
                 right = canvas.width
             if canvas.level:
                 canvas.theme = new_theme(rng, canvas.level)
-                canvas.face = canvas.other_face() if canvas.level == 1 or rng.random() < 0.7 else canvas.other_face(rng.uniform(0.8, 1.4))
+                canvas.face = (
+                    canvas.other_face()
+                    if canvas.level == 1 or rng.random() < 0.7
+                    else canvas.other_face(rng.uniform(0.8, 1.4))
+                )
             canvas.fill((left, top, right, bottom), canvas.theme.window)
             fill_patch(canvas, left, top, right, bottom)
             left = right

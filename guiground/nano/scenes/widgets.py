@@ -4,7 +4,9 @@ from guiground.nano.scenes import icons
 from guiground.nano.scenes.canvas import Canvas
 
 
-def draw_widget(canvas: Canvas, role: str, text: str, x: float, y: float, height: float, right: float, place: str = "") -> float:
+def draw_widget(
+    canvas: Canvas, role: str, text: str, x: float, y: float, height: float, right: float, place: str = ""
+) -> float:
     """Draws a widget whose row starts at (x, y); gives the x where it ends. Text that has no room is cut."""
     theme, rng, face = canvas.theme, canvas.rng, canvas.face
     middle = y + height / 2
@@ -70,7 +72,11 @@ def draw_toggle(canvas: Canvas, role: str, box, on: bool) -> None:
     fill = theme.accent if on else theme.base
     if role == "switch":
         canvas.fill(box, fill, theme.border, (bottom - top) // 2)
-        knob = (right - (bottom - top) + 2, top + 2, right - 2, bottom - 2) if on else (left + 2, top + 2, left + (bottom - top) - 2, bottom - 2)
+        knob = (
+            (right - (bottom - top) + 2, top + 2, right - 2, bottom - 2)
+            if on
+            else (left + 2, top + 2, left + (bottom - top) - 2, bottom - 2)
+        )
         canvas.pen.ellipse(knob, fill=(250, 250, 250))
     elif role == "radio button":
         canvas.pen.ellipse((left, top, right, bottom), fill=theme.base, outline=theme.border)
@@ -83,7 +89,9 @@ def draw_toggle(canvas: Canvas, role: str, box, on: bool) -> None:
             icons.draw_icon(canvas.image, "Check", left, top, right - left, theme.accent_text, 0.14)
 
 
-def draw_icon_button(canvas: Canvas, name: str, x: float, y: float, size: int, pad: int, role: str = "button", place: str = "") -> float:
+def draw_icon_button(
+    canvas: Canvas, name: str, x: float, y: float, size: int, pad: int, role: str = "button", place: str = ""
+) -> float:
     """A tool button that shows only an icon; gives the x where it ends."""
     theme, rng = canvas.theme, canvas.rng
     box = (x, y, x + size + 2 * pad, y + size + 2 * pad)

@@ -73,13 +73,13 @@ def test_questions_name_one_element_only():
     inside = visible(scene.elements, 128, 128, 512, 384)
     names = [e.name.lower() for e in inside]
     assert len(names) == len(set(names)) > 3
-    assert all(0 <= e.aim[0] and e.aim[2] <= 384 and e.aim[3] <= 256 for e in inside)
+    assert all(e.aim[0] >= 0 and e.aim[2] <= 384 and e.aim[3] <= 256 for e in inside)
 
 
 def test_packed_questions_end_with_the_answer_at_the_elements_middle():
     scene = draw(1, 640, 384, "rows")
     batch = pack(random.Random(0), [visible(scene.elements, 0, 0, 640, 384)], 12, 20, 8)
-    decode = {i: c for i, c in enumerate(["?"] * 10 + [chr(c) for c in range(32, 127)])}
+    decode = dict(enumerate(["?"] * 10 + [chr(c) for c in range(32, 127)]))
     for q in range(batch.questions.shape[1]):
         start = int(batch.answers[0, q]) + 1
         x, y = map(int, "".join(decode[i] for i in batch.questions[0, q, start : start + 9].tolist()).split(","))

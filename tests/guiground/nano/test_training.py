@@ -71,7 +71,7 @@ def test_a_parts_elements_are_moved_to_its_corner():
     bank.renew(2)
     tokens, elements = bank.take(256, 128)
     assert tokens.shape[:2] == (4, 8)
-    assert all(0 <= e.aim[0] and e.aim[2] <= 256 and e.aim[3] <= 128 for e in elements)
+    assert all(e.aim[0] >= 0 and e.aim[2] <= 256 and e.aim[3] <= 128 for e in elements)
 
 
 def test_training_runs_resumes_and_leaves_a_checkpoint_folder(tmp_path, monkeypatch):

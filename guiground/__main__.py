@@ -1,0 +1,5 @@
+"""python -m guiground: the same as the command guiground."""
+
+from guiground.cli import main
+
+main()
