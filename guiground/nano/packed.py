@@ -8,11 +8,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from guiground.nano import architecture as arch
+from guiground.nano.shared_prefix import attend
 from guiground.nano.windows import norm, rotate
 
 POINTER_LAYER = 2  # its first heads are taught to attend to the target
 POINTER_HEADS = 2
-CHUNK = 8  # questions that share one attention call
 
 
 def image_positions(rows: int, columns: int) -> Tensor:
@@ -54,16 +54,6 @@ class Packed:
         self.prefix_rotation = tuple(t.to(device) for t in rotation(self.config, positions))
         own = (torch.arange(length) + start).expand(3, length)
         self.query_rotation = tuple(t.repeat(count, 1).to(device) for t in rotation(self.config, own))
-        self.mask = self.chunk_mask(device)
-
-    def chunk_mask(self, device) -> Tensor:
-        """Which keys (prefix, then the chunk's own tokens) each token of a chunk may see."""
-        chunk, length, prefix = min(CHUNK, self.count), self.length, self.prefix.shape[1]
-        own = torch.zeros(chunk, length, chunk, length, dtype=torch.bool, device=device)
-        causal = torch.ones(length, length, dtype=torch.bool, device=device).tril()
-        own[torch.arange(chunk), :, torch.arange(chunk)] = causal
-        seen = torch.ones(chunk * length, prefix, dtype=torch.bool, device=device)
-        return torch.cat([seen, own.view(chunk * length, -1)], dim=1)
 
     def run(self, answers: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """What the answers come from; `answers` [pictures, questions] says where each question's `<answer>` stands.
@@ -86,7 +76,7 @@ class Packed:
             if not last:
                 mixed = F.scaled_dot_product_attention(pq, pk, pv, is_causal=True)
                 prefix = self.finish(layer, prefix, mixed)
-            query = self.finish(layer, query, self.attend(qq, qk, qv, pk, pv))
+            query = self.finish(layer, query, attend(qq, pk, pv, qk, qv, self.count))
         query = query.unflatten(1, (self.count, self.length))
         query = query.gather(2, steps[..., None].expand(-1, -1, -1, query.shape[-1]))
         return norm(query, self.model.norm.weight), pointer, states
@@ -103,18 +93,6 @@ class Packed:
         repeat = heads // groups
         query, key = query.to(value.dtype), key.to(value.dtype)
         return [query, key.repeat_interleave(repeat, 1), value.repeat_interleave(repeat, 1)]
-
-    def attend(self, query, key, value, prefix_key, prefix_value) -> Tensor:
-        """Attention of the questions to the picture and to themselves, a chunk at a time."""
-        step, outputs = min(CHUNK, self.count) * self.length, []
-        for start in range(0, query.shape[2], step):
-            part = slice(start, start + step)
-            size = query[:, :, part].shape[2]
-            keys = torch.cat([prefix_key, key[:, :, part]], dim=2)
-            values = torch.cat([prefix_value, value[:, :, part]], dim=2)
-            mask = self.mask[:size, : keys.shape[2]]
-            outputs.append(F.scaled_dot_product_attention(query[:, :, part], keys, values, attn_mask=mask))
-        return torch.cat(outputs, dim=2)
 
     def finish(self, layer, x: Tensor, mixed: Tensor) -> Tensor:
         """Output projection and feed-forward part of a layer."""

@@ -10,6 +10,7 @@ from guiground.nano import labels, questions, windows
 from guiground.nano.measure import greedy
 from guiground.nano.packed import Packed
 from guiground.nano.scenes import draw
+from guiground.nano.shared_prefix import attend, masked
 
 
 @pytest.fixture(scope="module")
@@ -86,3 +87,14 @@ def test_greedy_answers_equal_generate(model):
         digits = [int(step[0, zero : zero + 10].argmax()) for step in scores]
         x = sum(d * 10 ** (3 - i) for i, d in enumerate(digits[:4]))
         assert points[0, q, 0] == x
+
+
+def test_shared_prefix_attention_and_its_gradients_equal_masked_attention():
+    torch.manual_seed(0)
+    tensors = [torch.randn(2, 4, tokens, 8, requires_grad=True) for tokens in (15, 33, 33, 15, 15)]
+    weight = torch.randn(2, 4, 15, 8)
+    ours, reference = (attention(*tensors, 3) for attention in (attend, masked))
+    assert torch.allclose(ours, reference, atol=1e-5)
+    ours, reference = (torch.autograd.grad(output, tensors, weight) for output in (ours, reference))
+    for one, other in zip(ours, reference, strict=True):
+        assert torch.allclose(one, other, atol=1e-5)

@@ -87,5 +87,6 @@ def test_training_runs_resumes_and_leaves_a_checkpoint_folder(tmp_path, monkeypa
     second = torch.load(tmp_path / "state.pt", weights_only=True)
     assert second["progress"]["steps"] > first["progress"]["steps"]
     assert (tmp_path / "weights" / "model.safetensors").exists()
-    if (tmp_path / "log.jsonl").exists():
-        assert all(json.loads(line)["stage"] == "read" for line in (tmp_path / "log.jsonl").open())
+    log = tmp_path / "log.jsonl"
+    if log.exists():
+        assert all(json.loads(line)["stage"] == "read" for line in log.read_text().splitlines())
