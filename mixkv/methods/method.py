@@ -1,0 +1,85 @@
+"""What a method is: frozen settings, and one function that says which entries of a prompt to hold."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from mixkv.budget import Share, effective_window, keep_best, parse_budget, resolve_budget
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """One decoder layer at the end of the prefill, as its attention saw it: real tokens only, never padding."""
+
+    query: Tensor  # [batch, query_heads, tokens, dim], rotated
+    key: Tensor  # [batch, kv_heads, tokens, dim], rotated
+    value: Tensor  # [batch, kv_heads, tokens, dim]
+    scaling: float  # factor of the attention logits
+    layer: int
+    num_layers: int
+
+    @property
+    def tokens(self) -> int:
+        return self.key.shape[-2]
+
+    def all_entries(self) -> Tensor:
+        """Keep everything: booleans [batch, kv_heads, tokens]."""
+        return torch.ones(self.key.shape[:-1], dtype=torch.bool, device=self.key.device)
+
+
+class Method(ABC):
+    """A way to choose what stays in the cache. Subclasses are frozen dataclasses: their fields are the settings."""
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def keep(self, prompt: Prompt) -> Tensor:
+        """True where the entry is held: [batch, kv_heads, tokens]. Heads may hold different numbers, at least one."""
+
+
+@dataclass(frozen=True)
+class Windowed(Method):
+    """Holds the observation window (the last tokens) and the best of the prefix before it.
+
+    A budget that is not larger than the window shrinks the window to half the budget.
+    """
+
+    budget: int | Share = 64  # entries per kv head, window included; or a share such as "10%"
+    window: int = 32  # tokens
+
+    def __post_init__(self):
+        object.__setattr__(self, "budget", parse_budget(self.budget))
+        require_whole("window", self.window)
+
+    def keep(self, prompt: Prompt) -> Tensor:
+        budget = resolve_budget(self.budget, prompt.tokens)
+        if budget >= prompt.tokens:
+            return prompt.all_entries()
+        window = effective_window(self.window, budget)
+        scores, entries = self.rank(prompt, window, budget - window)
+        return keep_best(scores, entries, window)
+
+    @abstractmethod
+    def rank(self, prompt: Prompt, window: int, entries: int) -> tuple[Tensor, int | Tensor]:
+        """Scores of the prefix [batch, kv_heads, prefix], and how many to hold: one number or [batch, kv_heads].
+
+        `entries` is what the budget leaves beside the window, on the mean over layers and heads.
+        """
+
+
+def require_whole(name: str, number: int, least: int = 1) -> None:
+    if isinstance(number, bool) or not isinstance(number, int) or number < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}, not {number!r}")
+
+
+def require_share(name: str, number: float) -> None:
+    if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number <= 1:
+        raise ValueError(f"{name} must be between 0 and 1, not {number!r}")
+
+
+def require_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ValueError(f"unknown {name} {value!r} (choose from: {', '.join(choices)})")
