@@ -134,19 +134,20 @@ def test_scene_files_agree_with_the_labels(sizes):
 
 def test_selection_leaves_out_what_cannot_be_told_apart():
     rows = selection().rows
-    node = {"role": "push button", "name": "Save", "box": [10, 20, 30, 24], "visible": True, "enabled": True, "trail": [],
-            "description": ""}
+    node = {"role": "push button", "name": "Save", "description": "", "box": [10, 20, 30, 24], "trail": [],
+            "visible": True, "enabled": True}
     scene = {"id": "one", "target": [{"role": "push button", "name": "Save", "say": "the Save button"}]}
     made, left_out = rows(scene, "gedit", [node], (100, 100))
     assert [row["bbox"] for row in made] == [[10, 20, 30, 24]] and left_out == []
-    for nodes in ([], [node, node | {"box": [50, 20, 30, 24]}], [node | {"visible": False}], [node | {"enabled": False}]):
+    twin = node | {"box": [50, 20, 30, 24]}
+    for nodes in ([], [node, twin], [node | {"visible": False}], [node | {"enabled": False}]):
         made, left_out = rows(scene, "gedit", nodes, (100, 100))
         assert made == [] and len(left_out) == 1
 
 
-@pytest.mark.skipif(os.environ.get("GUIGROUND_CAPTURE") != "1", reason="takes a picture again only if GUIGROUND_CAPTURE=1")
+@pytest.mark.skipif(os.environ.get("GUIGROUND_CAPTURE") != "1", reason="runs only with GUIGROUND_CAPTURE=1")
 @pytest.mark.skipif(not all(map(shutil.which, ("Xvfb", "openbox", "xdotool", "wmctrl", "mate-calc"))),
-                    reason="needs the Debian packages xvfb openbox xdotool wmctrl at-spi2-core python3-pyatspi mate-calc")
+                    reason="needs Debian's xvfb openbox xdotool wmctrl at-spi2-core python3-pyatspi mate-calc")
 def test_capturing_again_gives_the_same_labels():
     before = by_picture()["mate-calc-scientific.png"]
     subprocess.run([sys.executable, str(CAPTURE / "capture.py"), "mate-calc-scientific"], check=True, timeout=120)
