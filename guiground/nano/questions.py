@@ -55,7 +55,8 @@ def pack(rng: random.Random, parts: list[list[Element]], rows: int, columns: int
     for elements in parts:
         texts = [(instruction(rng, e), e) for e in rng.sample(elements, len(elements))]
         chosen.append([(text, e) for text, e in texts if len(text) <= longest][:most])
-    count = max(map(len, chosen))
+    count = sorted(map(len, chosen))[len(chosen) // 2]  # the median: few slots stay empty
+    chosen = [texts[:count] for texts in chosen]
     if count == 0:
         return None
     length = max(len(text) for texts in chosen for text, _ in texts) + 11  # <answer>, nine characters, <end>

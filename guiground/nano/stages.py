@@ -149,7 +149,9 @@ class Trainer:
         """Questions on remembered screens; the vision tower stays as it is."""
         while len(self.bank.entries) < 24 or self.rng.random() < 0.25:
             self.bank.renew(level)
-        parts = [self.bank.take(width, height) for _ in range(pictures)]
+        # The busiest of several parts: empty ones teach little, and a batch is padded to its busiest picture.
+        parts = [self.bank.take(width, height) for _ in range(3 * pictures)]
+        parts = sorted(parts, key=lambda part: -len(part[1]))[:pictures]
         size = min(p[0].shape[:2] for p in parts)
         pictures_ = torch.stack([tokens[: size[0], : size[1]] for tokens, _ in parts]).float()
         batch = questions.pack(self.rng, [e for _, e in parts], *size, most)
