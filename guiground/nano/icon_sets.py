@@ -55,7 +55,7 @@ DEBIAN = {
 THEMES = Path("/usr/share/icons")
 CONTEXTS = {"actions", "places", "status", "devices", "mimetypes", "mimes", "categories", "emblems", "ui", "legacy"}
 PROGRAMS = ("accessories-", "utilities-", "preferences-", "system-", "help-", "applets-", "web-", "internet-")
-VARIANTS = 3  # most pictures of one concept in one family
+VARIANTS = 2  # most pictures of one concept in one family
 
 
 @dataclass(slots=True)
@@ -93,7 +93,7 @@ def theme_icons(name: str, folder: Path) -> Iterator[Drawing]:
             continue
         symbolic = path.stem.endswith("-symbolic")
         size = next((int(m[1]) for part in path.parts if (m := re.fullmatch(r"(\d+)(x\d+)?", part))), 0)
-        if size > 64 or 0 < size < 16 or symbolic and path.suffix == ".png":
+        if size > 64 or 0 < size < 16 or (symbolic and path.suffix == ".png"):
             continue
         style = "symbolic" if symbolic else "small" if 0 < size <= 24 else "large"
         found.setdefault((stem, style), {})[0 if symbolic else size or 48] = path
@@ -203,7 +203,9 @@ def main(folder: Path, packages: Path | None) -> None:
         np.savez_compressed(file, **arrays)
     (folder / "atlas.new").replace(folder / "atlas.npz")
     names, size = set(arrays["concepts"]), sum(a.nbytes for a in arrays.values()) / 2**20
-    click.echo(f"{len(arrays['rows'])} icons of {len(names)} concepts in {len(set(arrays['families']))} families, ", nl=False)
+    click.echo(
+        f"{len(arrays['rows'])} icons of {len(names)} concepts in {len(set(arrays['families']))} families, ", nl=False
+    )
     click.echo(f"{size:.0f} MiB in memory: {folder / 'atlas.npz'}")
     for what, items in (("not found", missing), ("concepts without an icon", sorted(set(lexicon()) - names))):
         if items:

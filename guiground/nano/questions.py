@@ -1,7 +1,7 @@
 """Questions about a part of a screen, packed into tensors with their answers."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -38,13 +38,17 @@ def visible(elements: list[Element], left: int, top: int, right: int, bottom: in
         x0, y0, x1, y1 = e.aim
         if x1 <= left or y1 <= top or x0 >= right or y0 >= bottom:
             continue
-        key = e.name.lower()
-        names[key] = names.get(key, 0) + 1
+        names[known_as(e)] = names.get(known_as(e), 0) + 1
         if x0 >= left and y0 >= top and x1 <= right and y1 <= bottom:
             box = tuple(v - (left, top)[i % 2] for i, v in enumerate(e.box))
             aim = tuple(v - (left, top)[i % 2] for i, v in enumerate(e.aim))
-            moved.append(Element(e.role, e.name, box, aim, e.icon, e.place))
-    return [e for e in moved if names[e.name.lower()] == 1 and len(e.name) > 1]
+            moved.append(replace(e, box=box, aim=aim))
+    return [e for e in moved if names[known_as(e)] == 1 and len(e.name) > 1]
+
+
+def known_as(element: Element) -> str:
+    """What must be unique on a screen for the element to be meant without doubt."""
+    return element.name.lower() + (f" {element.role}" if element.beside else "")
 
 
 def pack(rng: random.Random, parts: list[list[Element]], rows: int, columns: int, most: int) -> Batch | None:

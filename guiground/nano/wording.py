@@ -12,6 +12,12 @@ VERBS = {
     "switch": ["toggle", "turn on", "switch", "click"],
     "radio button": ["select", "choose", "click"],
     "field": ["click", "type into", "click in", "focus"],
+    "drop-down": ["open", "click", "expand"],
+    "list item": ["open", "select", "go to", "click", "show"],
+    "tree item": ["open", "select", "expand", "click"],
+    "cell": ["select", "open", "click", "double-click"],
+    "header": ["sort by", "click", "click on"],
+    "icon label": ["open", "select", "double-click"],
     "tab": ["open", "switch to", "go to", "click", "show"],
     "link": ["click", "follow", "open"],
 }
@@ -22,7 +28,8 @@ ROLES = {
     "check box": ["check box", "checkbox", "option"],
     "switch": ["switch", "toggle"],
     "radio button": ["radio button", "option"],
-    "field": ["field", "text field", "input", "box"],
+    "field": ["field", "text field", "input", "box", "text box", "entry"],
+    "drop-down": ["drop-down", "dropdown", "list", "combo box", "menu", "drop-down list"],
     "tab": ["tab"],
     "link": ["link"],
     "list item": ["item", "entry", "row"],
@@ -44,28 +51,41 @@ PLACES = {
 }
 
 
+NAMED = [
+    ("{name}", 10),
+    ("the {name} {role}", 8),
+    ("{name} {role}", 5),
+    ("{verb} the {name} {role}", 5),
+    ("{verb} {name}", 6),
+    ('"{name}"', 2),
+    ('{verb} "{name}"', 1),
+    ("the {name}", 2),
+    ("the {role} {name}", 1),
+    ("the {role} named {name}", 1),
+    ("the {role} that says {name}", 1),
+    ("{name}, the {role}", 1),
+    ("please {verb} {name}", 1),
+]
+BESIDE = [
+    ("the {name} {role}", 8),
+    ("{name} {role}", 5),
+    ("{verb} the {name} {role}", 4),
+    ("the {role} next to {name}", 2),
+    ("the {role} right of {name}", 1),
+    ("the {role} labelled {name}", 1),
+]
+
+
 def instruction(rng: random.Random, element: Element) -> str:
     """Words for one element."""
     name = element.name
     if rng.random() < 0.06:
         name = name.lower()
-    if rng.random() < 0.5 and not element.icon:
-        return name
+    forms = BESIDE if element.beside else NAMED
+    form = rng.choices([form for form, _ in forms], [weight for _, weight in forms])[0]
     role = rng.choice(ROLES.get(element.role, ["text"]))
     verb = rng.choice(VERBS.get(element.role, ["click", "select", "click on"]))
-    form = rng.random()
-    if form < 0.3:
-        words = f"the {name} {role}"
-    elif form < 0.45:
-        words = f"{name} {role}"
-    elif form < 0.65:
-        words = f"{verb} the {name} {role}"
-    elif form < 0.85:
-        words = f"{verb} {name}"
-    elif form < 0.92:
-        words = f'"{name}"'
-    else:
-        words = f'{verb} "{name}"'
-    if element.place in PLACES and rng.random() < 0.2:
+    words = form.format(name=name, role=role, verb=verb)
+    if element.place in PLACES and rng.random() < 0.12:
         words += " " + rng.choice(PLACES[element.place])
-    return words[0].upper() + words[1:] if rng.random() < 0.15 else words
+    return words[0].upper() + words[1:] if rng.random() < 0.12 else words

@@ -22,6 +22,7 @@ class Element:
     aim: Area  # the text or the icon itself: its centre is the answer
     icon: bool = False
     place: str = ""  # "dialog", "menu", "sidebar", ...: for relations
+    beside: bool = False  # the name stands on a label beside it, so that only name and role together mean it
 
 
 @dataclass(slots=True)
@@ -82,14 +83,12 @@ class Canvas:
         half = face.cap_height / 2 + face.size * 0.2
         return (x, middle - half, left, middle + half)
 
-    def add(
-        self, role: str, name: str, box: Area, aim: Area | None = None, icon: bool = False, place: str = ""
-    ) -> None:
+    def add(self, role: str, name: str, box: Area, aim: Area | None = None, **more) -> None:
         """Remembers an element; what lies outside the picture or is cut short is dropped."""
         aim = aim or box
         inside = aim[0] >= 0 and aim[1] >= 0 and aim[2] <= self.width and aim[3] <= self.height
         if name and inside and aim[2] - aim[0] >= 3 and not name.endswith("..."):
-            self.elements.append(Element(role, name, box, aim, icon, place))
+            self.elements.append(Element(role, name, box, aim, **more))
 
     def cover(self, box: Area) -> None:
         """Forgets what a window drawn over `box` hides."""

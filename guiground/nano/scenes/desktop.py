@@ -224,8 +224,9 @@ def popup_menu(canvas: Canvas) -> None:
         if index == hovered:
             canvas.fill((left + 1, y, left + width - 1, y + row), canvas.theme.accent)
             ink = canvas.theme.accent_text
-        aim = canvas.write(left + indent, y + row / 2, item, ink)
-        canvas.add("menu item", item, (left, y, left + width, y + row), aim, place="menu")
+        dots = rng.choice(["...", chr(0x2026)])
+        aim = canvas.write(left + indent, y + row / 2, item.replace("...", dots), ink)
+        canvas.add("menu item", item.removesuffix("..."), (left, y, left + width, y + row), aim, place="menu")
         if rng.random() < 0.4:
             start = left + width - face.width(key) - 8
             if start > aim[2] + 6:

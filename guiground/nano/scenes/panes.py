@@ -133,11 +133,19 @@ def form(canvas: Canvas, box) -> None:
             field_box = (x + wide, y, min(right - 12, x + wide + rng.randint(100, 360)), y + row)
             canvas.fill(field_box, theme.base, theme.border, theme.radius)
             canvas.add("label", name, aim, aim, place="form")
-            if rng.random() < 0.4:
+            list_box = rng.random() < 0.3
+            if list_box:
+                arrow = face.size * 0.8
+                icons.draw_icon(
+                    canvas.image, "Down", field_box[2] - arrow - 6, y + (row - arrow) / 2, round(arrow), theme.text
+                )
+            role = "drop-down" if list_box else "field"
+            canvas.add(role, name.rstrip(":"), field_box, field_box, place="form", beside=True)
+            if rng.random() < 0.4 or list_box:
                 value = rng.choice([words.title, words.number, words.person])(rng)
-                room = field_box[2] - field_box[0] - 12
+                room = field_box[2] - field_box[0] - 28
                 inner = canvas.write(field_box[0] + 6, y + row / 2, value, theme.text, room=room)
-                canvas.add("field", shown(canvas, value, room), field_box, inner, place="form")
+                canvas.add(role, shown(canvas, value, room), field_box, inner, place="form")
         elif kind == "heading":
             big = canvas.other_face(rng.uniform(1.1, 1.6))
             text = words.phrase(rng, "sidebar")

@@ -47,6 +47,9 @@ def file_name(rng: random.Random) -> str:
     return f"{stem}{rng.choice(['', '', rng.randint(1, 2026)])}.{rng.choice(USUAL['extension'])}"
 
 
+MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"]
+
+
 def number(rng: random.Random) -> str:
     """Dates, times, prices, sizes, counts."""
     day, month, year = rng.randint(1, 28), rng.randint(1, 12), rng.randint(1998, 2027)
@@ -55,11 +58,11 @@ def number(rng: random.Random) -> str:
             f"{year}-{month:02}-{day:02}",
             f"{day}.{month}.{year}",
             f"{month}/{day}/{year % 100:02}",
-            f"{rng.choice(['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'])} {day}",
-            f"{day} {rng.choice(['January', 'February', 'March', 'April', 'May', 'June', 'July', 'August', 'October', 'November'])} {year}",
+            f"{rng.choice(MONTHS)[:3]} {day}",
+            f"{day} {rng.choice(MONTHS)} {year}",
             f"{rng.randint(0, 23):02}:{rng.randint(0, 59):02}",
             f"{rng.randint(1, 12)}:{rng.randint(0, 59):02} {rng.choice(['AM', 'PM'])}",
-            f"{rng.choice('$€£'[:1])}{rng.randint(1, 9999)}.{rng.randint(0, 99):02}",
+            f"${rng.randint(1, 9999)}.{rng.randint(0, 99):02}",
             f"{rng.randint(1, 999)}.{rng.randint(0, 9)} {rng.choice(['KB', 'MB', 'GB', 'kB', 'bytes'])}",
             f"{rng.randint(0, 100)}%",
             f"{rng.randint(0, 99999)}",
