@@ -72,7 +72,7 @@ def config(text_layers: int = 4, vision_layers: int = 3):
             "hidden_size": 256,
             "intermediate_size": 512,
             "num_hidden_layers": text_layers,
-            "num_attention_heads": 8,
+            "num_attention_heads": 4,
             "num_key_value_heads": 4,
             "max_position_embeddings": 8192,
             "rms_norm_eps": 1e-6,
@@ -80,7 +80,7 @@ def config(text_layers: int = 4, vision_layers: int = 3):
             "bos_token_id": START,
             "eos_token_id": END,
             "pad_token_id": PAD,
-            "rope_parameters": {"rope_type": "default", "rope_theta": 50.0, "mrope_section": [2, 7, 7]},
+            "rope_parameters": {"rope_type": "default", "rope_theta": 50.0, "mrope_section": [4, 14, 14]},
         },
     )
 
@@ -124,6 +124,7 @@ def save(model, folder: Path, dtype: str = "bfloat16") -> None:
     before = next(model.parameters()).dtype
     model.to(getattr(torch, dtype)).save_pretrained(folder)
     model.to(before)
+    (folder / "model.safetensors").chmod(0o644)
     tokenizer().save_pretrained(folder)
     preprocessor = {
         "image_processor_type": "Qwen2VLImageProcessorPil",

@@ -36,10 +36,7 @@ NPM: dict[str, tuple[str, list[tuple[str, dict[str, str]]]]] = {
         "@phosphor-icons/core",
         [(f"assets/{style}/*.svg", {f"-{style}": style, "": style}) for style in ("thin", "regular", "bold", "fill")],
     ),
-    "material": (
-        "@material-symbols/svg-400",
-        [(f"{style}/*.svg", {"-fill": f"{style} filled", "": style}) for style in ("outlined", "rounded")],
-    ),
+    "material": ("@material-symbols/svg-400", [("outlined/*.svg", {"-fill": "filled", "": ""})]),
 }
 DEBIAN = {
     "adwaita": "Adwaita",
@@ -69,7 +66,7 @@ class Drawing:
 
 def web_icons(packages: Path) -> Iterator[Drawing]:
     """Every named icon of the npm packages whose archives lie in `packages`."""
-    for name, (package, sources) in NPM.items():
+    for name, (_, sources) in NPM.items():
         folder = packages / name / "package"
         for pattern, endings in sources:
             for path in sorted(folder.glob(pattern)):
@@ -80,7 +77,7 @@ def web_icons(packages: Path) -> Iterator[Drawing]:
 
 
 def theme_icons(name: str, folder: Path) -> Iterator[Drawing]:
-    """Every named icon of a Debian theme: symbolic, small (up to 24 pixels) and large ones are families of their own."""
+    """Every named icon of a Debian theme: symbolic ones, drawn small (up to 24 pixels) and large ones apart."""
     found: dict[tuple[str, str], dict[int, Path]] = {}
     for path in sorted(folder.rglob("*.*g")):
         parts = set(path.parts)
@@ -98,17 +95,21 @@ def theme_icons(name: str, folder: Path) -> Iterator[Drawing]:
         style = "symbolic" if symbolic else "small" if 0 < size <= 24 else "large"
         found.setdefault((stem, style), {})[0 if symbolic else size or 48] = path
     for (stem, style), files in sorted(found.items()):
+        large = found.get((stem, "large"), {})
+        if style == "small" and large and all(file.suffix == ".png" for file in [*files.values(), *large.values()]):
+            large |= files  # the same picture painted at every size: one family
+            continue
         yield Drawing(meaning((name, "debian"), stem), f"{name} {style}", files)
 
 
 def render(files: dict[int, Path]) -> dict[int, np.ndarray]:
     """The icon at every size of the atlas  # {size: [size, size, 4] uint8}, from the file drawn nearest to it."""
-    import cairosvg
-
     result = {}
     for size in SIZES:
         path = files[min(files, key=lambda drawn: (abs(drawn - size), drawn))]
         if path.suffix == ".svg":
+            import cairosvg
+
             data = cairosvg.svg2png(bytestring=path.read_bytes(), output_width=size, output_height=size)
             picture = Image.open(io.BytesIO(data)).convert("RGBA")
         else:
@@ -136,6 +137,8 @@ def collect(drawings: list[Drawing]) -> dict[str, np.ndarray]:
             continue
         try:
             pictures = render(drawing.files)
+        except ImportError:
+            raise click.ClickException("SVG icons need cairosvg: `pip install cairosvg`") from None
         except Exception as error:  # a file that the renderer cannot read is one icon less
             click.echo(f"skipped {next(iter(drawing.files.values()))}: {error}", err=True)
             continue

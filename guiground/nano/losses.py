@@ -44,7 +44,7 @@ def reading(heads: Heads, merged: Tensor, states: Tensor, slots: Tensor) -> tupl
 def grounding(heads: Heads, packed, embed: Tensor, batch: Batch):
     """Answer, pointer and place losses of packed questions: the loss, a dictionary of facts, the answers' logits."""
     shares, known, places = batch.shares, batch.known, batch.places
-    hidden, pointer, states = packed.run(batch.answers)
+    hidden, pointer, states = packed.run(batch.answers, batch.traces)
     logits = F.linear(hidden, embed).float()
     steps = batch.answers[..., None] + 1 + torch.arange(10, device=logits.device)
     target = batch.questions.gather(2, steps)
@@ -54,21 +54,29 @@ def grounding(heads: Heads, packed, embed: Tensor, batch: Batch):
 
     aimed = known * (shares.sum(-1) > 0)
     log_share = F.log_softmax(pointer, dim=-1)  # [pictures, questions, positions, heads, tokens]
-    pointing = -(shares[:, :, None, None] * log_share).sum(-1).mean((2, 3))
+    # The first position searches; the later ones already see digits of the answer.
+    pointing = -(shares[:, :, None, None] * log_share).sum(-1).mean(3)  # [pictures, questions, positions]
+    pointing = pointing[..., 0] + 0.5 * pointing[..., 1:].mean(-1)
     pointer_loss = (pointing * aimed).sum() / aimed.sum().clamp(min=1)
+
+    traces = batch.traces[batch.traces >= 0]
+    trace_logits = packed.traced
+    trace_loss = F.cross_entropy(trace_logits.flatten(0, 1), traces.repeat_interleave(trace_logits.shape[1]))
 
     place_logits = heads.place(states).float().view(states.shape[0], -1, 10)
     place_loss = F.cross_entropy(place_logits.flatten(0, 1), places.flatten().repeat(states.shape[0]))
     with torch.no_grad():
-        best = log_share[:, :, -1].mean(2).argmax(-1)
+        best = log_share[:, :, 0].mean(2).argmax(-1)
         on_target = shares.gather(2, best[..., None]).squeeze(-1) > 0.1
         facts = {
             "answer": float(answer_loss),
             "pointer": float(pointer_loss),
             "place": float(place_loss),
+            "trace": float(trace_loss),
+            "traced": float((trace_logits.mean(1).argmax(-1) == traces).float().mean()),
             "pointed": float((on_target * aimed).sum() / aimed.sum().clamp(min=1)),
         }
-    return answer_loss + pointer_loss + 0.5 * place_loss, facts, logits.detach()
+    return answer_loss + pointer_loss + 0.5 * place_loss + trace_loss.nan_to_num(), facts, logits.detach()
 
 
 def decoded(logits: Tensor) -> Tensor:

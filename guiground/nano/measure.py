@@ -33,7 +33,7 @@ def greedy(model, pictures: Tensor, batch: questions.Batch) -> tuple[Tensor, Ten
         logits = hidden[:, :, place] @ text.embed_tokens.weight.T
         digits.append(logits)
         asked.scatter_(2, steps[..., place : place + 1], logits.argmax(-1, keepdim=True))
-    share = pointer.softmax(-1)[:, :, -1].mean(2)
+    share = pointer.softmax(-1)[:, :, 0].mean(2)
     return decoded(torch.stack(digits, dim=2)), share.argmax(-1)
 
 

@@ -11,7 +11,8 @@ from guiground.nano import architecture as arch
 from guiground.nano.shared_prefix import attend
 from guiground.nano.windows import norm, rotate
 
-POINTER_LAYER = 2  # its first heads are taught to attend to the target
+POINTER_LAYER = 2  # its first heads are taught to attend from the answer to the target
+TRACE_LAYER = 1  # its first heads are taught to attend from each character of a name to where the screen shows it
 POINTER_HEADS = 2
 
 
@@ -55,12 +56,13 @@ class Packed:
         own = (torch.arange(length) + start).expand(3, length)
         self.query_rotation = tuple(t.repeat(count, 1).to(device) for t in rotation(self.config, own))
 
-    def run(self, answers: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """What the answers come from; `answers` [pictures, questions] says where each question's `<answer>` stands.
+    def run(self, answers: Tensor, traces: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """What the answers come from; `answers` [pictures, questions] says where `<answer>` stands in each question.
 
         Hidden states that predict the nine characters and `<end>`  # [pictures, questions, 10, dim]; the pointer's
         logits over the picture at the first nine  # [pictures, questions, 9, heads, tokens]; the picture's states
-        before the pointer's layer  # [pictures, tokens, dim].
+        before the pointer's layer  # [pictures, tokens, dim]. With `traces` [pictures, questions, length], `self.traced`
+        holds the logits over the picture of the characters with a trace  # [characters, heads, tokens].
         """
         steps = answers[..., None] + torch.arange(10, device=answers.device)  # [pictures, questions, 10]
         prefix, query, pointer, states = self.prefix, self.query, None, None
@@ -70,6 +72,8 @@ class Packed:
                 states = prefix[:, 2:-2]
             pq, pk, pv = self.project(attention, norm(prefix, layer.input_layernorm.weight), self.prefix_rotation)
             qq, qk, qv = self.project(attention, norm(query, layer.input_layernorm.weight), self.query_rotation)
+            if index == TRACE_LAYER and traces is not None:
+                self.traced = self.follow(qq, pk, traces >= 0)
             if index == POINTER_LAYER:
                 pointer = self.point(qq, pk, steps[..., :9])
             last = index == len(self.model.layers) - 1
@@ -107,3 +111,11 @@ class Packed:
         query = query.gather(3, place).flatten(2, 3)
         logits = query @ key[:, :POINTER_HEADS, 2:-2].transpose(-1, -2) / dim**0.5
         return logits.float().unflatten(2, (self.count, -1)).permute(0, 2, 3, 1, 4)
+
+    def follow(self, query: Tensor, key: Tensor, wanted: Tensor) -> Tensor:
+        """Attention logits of the tracing heads from the wanted characters to the picture's tokens."""
+        rows = []
+        for one, keys, chosen in zip(query, key, wanted.flatten(1), strict=True):
+            characters = one[:POINTER_HEADS, chosen]  # [heads, characters, dim]
+            rows.append((characters @ keys[:POINTER_HEADS, 2:-2].transpose(-1, -2)).transpose(0, 1))
+        return torch.cat(rows).float() / query.shape[-1] ** 0.5

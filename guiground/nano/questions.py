@@ -9,6 +9,7 @@ from torch import Tensor
 
 from guiground.nano import architecture as arch
 from guiground.nano import labels
+from guiground.nano.architecture import TOKEN
 from guiground.nano.scenes import Element
 from guiground.nano.wording import instruction
 
@@ -25,6 +26,7 @@ class Batch:
     known: Tensor  # [pictures, questions] 1, or 0 for padding
     boxes: Tensor  # [pictures, questions, 4] the element's box in pixels
     places: Tensor  # [tokens, 8] digits of every token's middle
+    traces: Tensor  # [pictures, questions, length] the token of the picture that shows this character, or -1
 
     def to(self, device) -> "Batch":
         """The same on another device."""
@@ -70,6 +72,7 @@ def pack(rng: random.Random, parts: list[list[Element]], rows: int, columns: int
     shares = np.zeros((*shape, rows * columns), dtype=np.float32)
     known = np.zeros(shape, dtype=np.float32)
     boxes = np.zeros((*shape, 4), dtype=np.float32)
+    traces = np.full((*shape, length), -1, dtype=np.int64)
     for p, texts in enumerate(chosen):
         for q, (text, element) in enumerate(texts):
             left, top, right, bottom = element.aim
@@ -80,7 +83,9 @@ def pack(rng: random.Random, parts: list[list[Element]], rows: int, columns: int
             shares[p, q] = labels.under(element.aim, rows, columns)
             known[p, q] = 1
             boxes[p, q] = hull(element)
-    arrays = (questions, answers, shares, known, boxes, labels.place_digits(rows, columns))
+            for place, token in trace(text, element, columns):
+                traces[p, q, place] = token
+    arrays = (questions, answers, shares, known, boxes, labels.place_digits(rows, columns), traces)
     return Batch(*map(torch.from_numpy, arrays))
 
 
@@ -88,3 +93,22 @@ def hull(element: Element) -> tuple[float, float, float, float]:
     """The smallest box around the element and its text."""
     box, aim = element.box, element.aim
     return min(box[0], aim[0]), min(box[1], aim[1]), max(box[2], aim[2]), max(box[3], aim[3])
+
+
+NARROW, WIDE = set("iljtfrI.,:;'|!()[] "), set("mwMW@%")
+
+
+def trace(text: str, element: Element, columns: int) -> list[tuple[int, int]]:
+    """Where an instruction's characters stand on the screen: (place in the instruction, token of the picture).
+
+    Only for the text that the element shows, from its third character on: before, too many places look right.
+    """
+    start = text.lower().find(element.name.lower())
+    if element.icon or element.beside or start < 0:
+        return []
+    widths = np.array([0.55 if c in NARROW else 1.45 if c in WIDE else 1.0 for c in element.name])
+    middles = (widths.cumsum() - widths / 2) / widths.sum()
+    left, top, right, bottom = element.aim
+    row = int((top + bottom) / 2) // TOKEN
+    x = ((left + middles * (right - left)) // TOKEN).astype(int)
+    return [(start + i, row * columns + int(x[i])) for i in range(2, len(element.name)) if element.name[i] != " "]

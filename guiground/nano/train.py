@@ -27,11 +27,14 @@ from guiground.nano.stages import STAGES, Trainer
 @click.option(
     "--minutes", default=10.0, show_default=True, help="How long this stage trains in all, resumed runs included."
 )
+@click.option(
+    "--steps", type=click.IntRange(min=1), help="Train so many steps instead: the same seed gives the same weights."
+)
 @click.option("--run", "folder", default="runs/nano", type=click.Path(path_type=Path), show_default=True)
 @click.option("--processes", default=2, show_default=True, help="Processes of one thread each (CPU).")
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
 @click.option("--seed", default=0, show_default=True)
-def main(stage: str, minutes: float, folder: Path, processes: int, device: str, seed: int) -> None:
+def main(stage: str, minutes: float, steps: int | None, folder: Path, processes: int, device: str, seed: int) -> None:
     """Train STAGE, from where the run in --run stands.
 
     Examples:
@@ -47,12 +50,22 @@ def main(stage: str, minutes: float, folder: Path, processes: int, device: str, 
         processes = 1
     rendezvous = folder.resolve() / f"rendezvous-{os.getpid()}"
     torch.multiprocessing.spawn(
-        work, (processes, stage, minutes, folder, device, seed, str(rendezvous)), nprocs=processes
+        work, (processes, stage, minutes, steps, folder, device, seed, str(rendezvous)), nprocs=processes
     )
     rendezvous.unlink(missing_ok=True)
 
 
-def work(rank: int, processes: int, name: str, minutes: float, folder: Path, device: str, seed: int, rendezvous: str):
+def work(
+    rank: int,
+    processes: int,
+    name: str,
+    minutes: float,
+    steps: int | None,
+    folder: Path,
+    device: str,
+    seed: int,
+    rendezvous: str,
+):
     """One process of the training."""
     torch.set_num_threads(1 if device == "cpu" else 8)
     dist.init_process_group("gloo", init_method=f"file://{rendezvous}", rank=rank, world_size=processes)
@@ -66,13 +79,13 @@ def work(rank: int, processes: int, name: str, minutes: float, folder: Path, dev
     bar = Progress(
         TextColumn(name), BarColumn(), TextColumn("{task.fields[facts]}"), TimeRemainingColumn(), disable=rank > 0
     )
-    task = bar.add_task(name, total=minutes * 60, facts="")
+    task = bar.add_task(name, total=1.0, facts="")
     step = 0
     with bar:
         while True:
             clock = torch.tensor([before + time.time() - begun])
             dist.broadcast(clock, 0)
-            done = float(clock) / (minutes * 60)
+            done = progress["steps"] / steps if steps else float(clock) / (minutes * 60)
             if done >= 1:
                 break
             loss, facts, count = trainer.loss(done, shapes.random())
@@ -87,12 +100,12 @@ def work(rank: int, processes: int, name: str, minutes: float, folder: Path, dev
                 facts = summary(window)
                 window = []
                 log(folder, {"stage": name, "seconds": round(float(clock)), **progress_of(progress), **facts})
-                bar.update(task, completed=float(clock), facts=" ".join(f"{k} {v:.3f}" for k, v in facts.items()))
+                bar.update(task, completed=done, facts=" ".join(f"{k} {v:.3f}" for k, v in facts.items()))
             if rank == 0 and time.time() - saved > 120:
                 keep(folder, name, model, heads, optimizer, progress | {"seconds": float(clock)})
                 saved = time.time()
     if rank == 0:
-        keep(folder, name, model, heads, optimizer, progress | {"seconds": minutes * 60})
+        keep(folder, name, model, heads, optimizer, progress | {"seconds": float(clock)})
         save_folder(model, folder / "weights")
     dist.destroy_process_group()
 

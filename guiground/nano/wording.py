@@ -48,6 +48,8 @@ PLACES = {
     "tool bar": ["in the toolbar", "in the tool bar"],
     "table": ["in the table", "in the list"],
     "status bar": ["in the status bar"],
+    "header bar": ["in the header bar", "in the title bar"],
+    "page head": ["at the top", "in the header"],
 }
 
 
@@ -74,6 +76,21 @@ BESIDE = [
     ("the {role} right of {name}", 1),
     ("the {role} labelled {name}", 1),
 ]
+PICTURED = [
+    ("{name}", 12),
+    ("{name} icon", 4),
+    ("{name} button", 3),
+    ("the {name} icon", 5),
+    ("the {name} button", 4),
+    ("{verb} the {name} icon", 5),
+    ("{verb} the {name} button", 4),
+    ("{verb} {name}", 3),
+    ("{verb} the {name}", 2),
+    ("the {name}", 1),
+    ("the icon for {name}", 1),
+    ("please {verb} {name}", 1),
+]
+FURNITURE = {"title bar": " the window", "dialog title": " the dialog"}
 
 
 def instruction(rng: random.Random, element: Element) -> str:
@@ -81,7 +98,11 @@ def instruction(rng: random.Random, element: Element) -> str:
     name = element.name
     if rng.random() < 0.06:
         name = name.lower()
-    forms = BESIDE if element.beside else NAMED
+    if element.icon and element.place in FURNITURE and rng.random() < 0.4 and " " not in name:
+        name += FURNITURE[element.place]
+    forms = BESIDE if element.beside else PICTURED if element.icon else NAMED
+    if element.icon and name.endswith(tuple(FURNITURE.values())):
+        forms = [("{name}", 1)]  # "close the dialog" is a whole instruction
     form = rng.choices([form for form, _ in forms], [weight for _, weight in forms])[0]
     role = rng.choice(ROLES.get(element.role, ["text"]))
     verb = rng.choice(VERBS.get(element.role, ["click", "select", "click on"]))

@@ -4,7 +4,9 @@
 """
 
 import random
+from pathlib import Path
 
+from guiground.nano.scenes import atlas
 from guiground.nano.scenes.canvas import Canvas, Element, Scene
 from guiground.nano.scenes.desktop import draw_desktop
 from guiground.nano.scenes.fonts import FontBook, font_book
@@ -13,14 +15,23 @@ from guiground.nano.scenes.rows import draw_rows
 __all__ = ["Canvas", "Element", "FontBook", "Scene", "draw", "font_book"]
 
 
-def draw(seed: int, width: int, height: int, kind: str = "any", held_out: bool = False, level: int = 2) -> Scene:
+def draw(
+    seed: int,
+    width: int,
+    height: int,
+    kind: str = "any",
+    held_out: bool = False,
+    level: int = 2,
+    icons: str | Path | None = None,
+) -> Scene:
     """A labelled screen of `width` x `height` pixels.
 
-    `kind`: "rows" (dense rows of widgets), "desktop" (programs in windows) or "any". `held_out` takes the fonts that
-    training never sees. `level` 0 is dark text in three fonts, 1 six fonts and any colour, 2 everything.
+    `kind`: "rows" (dense rows of widgets), "desktop" (programs in windows) or "any". `held_out` takes the fonts and
+    icon sets that training never sees. `level` 0 is dark text in three fonts, 1 six fonts and any colour, 2 everything.
+    `icons`: the file of an icon atlas, "" for none (see atlas.find).
     """
     rng = random.Random(f"{seed}/{width}x{height}/{kind}/{held_out}/{level}")
-    canvas = Canvas(width, height, rng, font_book(held_out), level)
+    canvas = Canvas(width, height, rng, font_book(held_out), level, atlas.find(icons, held_out))
     if kind == "any":
         kind = "rows" if level < 2 or rng.random() < 0.35 else "desktop"
     (draw_rows if kind == "rows" else draw_desktop)(canvas)

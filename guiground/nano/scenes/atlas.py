@@ -1,6 +1,6 @@
-"""Icons rendered once, from sets that programs use, pasted by name. `python -m guiground.nano.icon_sets` makes the file.
+"""Icons rendered once, from sets that programs use, pasted by name.
 
-An atlas is optional: without one the strokes of icons.py stand in.
+`python -m guiground.nano.icon_sets` makes the file. Without one the strokes of icons.py stand in.
 """
 
 import functools

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image, ImageDraw
 
+from guiground.nano.scenes import shelf
+from guiground.nano.scenes.atlas import Atlas, Icon
 from guiground.nano.scenes.fonts import Face, FontBook
 from guiground.nano.scenes.themes import Theme, new_theme
 
@@ -23,6 +25,7 @@ class Element:
     icon: bool = False
     place: str = ""  # "dialog", "menu", "sidebar", ...: for relations
     beside: bool = False  # the name stands on a label beside it, so that only name and role together mean it
+    group: str = ""  # of an icon: what looks like it (lexicon.py)
 
 
 @dataclass(slots=True)
@@ -43,6 +46,7 @@ class Canvas:
     rng: random.Random
     fonts: FontBook
     level: int
+    atlas: Atlas | None = None
     theme: Theme = field(init=False)
 
     def __post_init__(self):
@@ -51,11 +55,18 @@ class Canvas:
         self.pen = ImageDraw.Draw(self.image)
         self.elements: list[Element] = []
         self.glyphs: list[tuple[float, float, float, int]] = []
+        self.drawn: list[tuple[Icon, Area]] = []
         name = self.fonts.choose(self.rng, self.level)
         scale = 1.0 if self.level < 2 or self.rng.random() < 0.85 else self.rng.choice([1.25, 1.5, 2.0])
         size = 14 if self.level == 0 else self.rng.randint(13, 15) if self.level == 1 else self.rng.choice(SIZES)
         self.scale = scale
         self.face = self.fonts.face(name, round(size * scale))
+        self.new_style()
+
+    def new_style(self) -> None:
+        """Another family of icons, and how many of its list items bear one."""
+        self.family = self.atlas.family(self.rng) if self.atlas else ""
+        self.iconic = self.rng.choice([0, 0, 0.3, 0.4, 1])
 
     def px(self, pixels: float) -> int:
         """A length of the theme at this screen's scale."""
@@ -96,6 +107,9 @@ class Canvas:
         self.elements = [
             e for e in self.elements if e.aim[2] <= left or e.aim[0] >= right or e.aim[3] <= top or e.aim[1] >= bottom
         ]
+        self.drawn = [
+            (icon, a) for icon, a in self.drawn if a[2] <= left or a[0] >= right or a[3] <= top or a[1] >= bottom
+        ]
         self.glyphs = [g for g in self.glyphs if g[1] <= left or g[0] >= right or g[2] <= top or g[2] >= bottom]
 
     def fill(self, box: Area, colour, outline=None, radius: int = 0) -> None:
@@ -118,7 +132,7 @@ class Canvas:
         image = np.array(self.image)
         if self.level > 1 and self.rng.random() < 0.15:
             image = fringed(image)
-        return Scene(image, self.elements, glyphs)
+        return Scene(image, shelf.distinct(self.elements, self.drawn), glyphs)
 
 
 def fringed(image: np.ndarray) -> np.ndarray:

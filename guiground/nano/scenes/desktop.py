@@ -3,10 +3,12 @@
 import numpy as np
 from PIL import Image
 
-from guiground.nano.scenes import icons, words
+from guiground.nano.scenes import shelf, words
 from guiground.nano.scenes.canvas import Canvas
+from guiground.nano.scenes.icon_panes import player, rail, web_head
 from guiground.nano.scenes.panes import draw_pane
-from guiground.nano.scenes.themes import hue, new_theme, shade
+from guiground.nano.scenes.themes import hue, new_theme
+from guiground.nano.scenes.title_bars import title_bar
 from guiground.nano.scenes.widgets import draw_icon_button, draw_widget
 
 
@@ -82,6 +84,7 @@ def draw_window(canvas: Canvas, box, whole: bool = False) -> None:
     left, top, right, bottom = box
     canvas.cover(box)
     canvas.theme = theme = new_theme(rng, canvas.level)
+    canvas.new_style()
     if rng.random() < 0.35:
         canvas.face = canvas.other_face(rng.uniform(0.9, 1.15))
     canvas.fill(box, theme.window, theme.border)
@@ -89,41 +92,20 @@ def draw_window(canvas: Canvas, box, whole: bool = False) -> None:
         top = title_bar(canvas, left, top, right)
     if rng.random() < 0.7:
         top = menu_bar(canvas, left, top, right)
-    for _ in range(rng.choice([0, 1, 1, 2])):
+    for _ in range(rng.choice([0, 1, 1, 2, 2] if canvas.atlas else [0, 1, 1, 2])):
         top = tool_bar(canvas, left, top, right)
     if rng.random() < 0.5:
         bottom = status_bar(canvas, left, bottom, right)
+    if canvas.atlas and bottom - top > 200 and right - left > 300:
+        chance = rng.random()
+        if chance < 0.15:
+            top = web_head(canvas, left + 1, top, right - 1)
+        elif chance < 0.35:
+            bottom = player(canvas, left + 1, bottom - 1, right - 1)
+        elif chance < 0.55:
+            left = rail(canvas, (left + 1, top, right, bottom - 1))
     if bottom - top > 60:
         draw_pane(canvas, (left + 1, top, right - 1, bottom), depth=0)
-
-
-def title_bar(canvas: Canvas, left: float, top: float, right: float) -> float:
-    """The window's name in the middle or at the left, its buttons at the right."""
-    rng, theme = canvas.rng, canvas.theme
-    height = canvas.px(rng.randint(20, 36))
-    colour = rng.choice([theme.bar, shade(theme.window, -20), theme.accent, shade(theme.window, 12)])
-    ink = theme.accent_text if colour == theme.accent else theme.text
-    canvas.fill((left, top, right, top + height), colour)
-    text = rng.choice([words.title(rng), words.file_name(rng), f"{words.file_name(rng)} - {words.title(rng, 2)}"])
-    width = canvas.face.width(text)
-    start = left + 10 if rng.random() < 0.5 else max(left + 10, (left + right - width) / 2)
-    aim = canvas.write(start, top + height / 2, text, ink, room=right - start - 90)
-    canvas.add("title", text if width < right - start - 90 else "", aim, aim, place="title bar")
-    size = canvas.px(rng.choice([9, 10, 12, 14]))
-    x = right - 8 - size
-    for name in ["Close", "Maximize", "Minimize"][: rng.choice([1, 3, 3, 3])]:
-        y = top + (height - size) / 2
-        icons.draw_icon(canvas.image, name, x, y, size, ink, 0.1)
-        canvas.add(
-            "button",
-            name,
-            (x - 4, top, x + size + 4, top + height),
-            (x, y, x + size, y + size),
-            icon=True,
-            place="title bar",
-        )
-        x -= size + canvas.px(rng.choice([8, 12, 16]))
-    return top + height
 
 
 def menu_bar(canvas: Canvas, left: float, top: float, right: float) -> float:
@@ -150,29 +132,37 @@ def tool_bar(canvas: Canvas, left: float, top: float, right: float) -> float:
     canvas.fill((left + 1, top, right - 1, top + height), canvas.theme.bar)
     canvas.line([(left + 1, top + height - 1), (right - 1, top + height - 1)], canvas.theme.border)
     x = left + 5
-    worded = rng.choice([0, 0, 0.3, 0.9])
-    names = rng.sample(icons.NAMES, rng.randint(2, min(14, len(icons.NAMES))))
-    for name in names:
-        if x + size + 2 * pad + 80 > right:
+    worded = rng.choice([0, 0, 0, 0.2, 0.9])
+    for _ in range(rng.randint(2, 22)):
+        icon = shelf.pick(canvas)
+        if icon is None or x + size + 2 * pad + 80 > right:
             break
         if rng.random() < worded:
-            icons.draw_icon(canvas.image, name, x + pad, top + (height - size) / 2, size, canvas.theme.text)
-            text = rng.choice([name, words.phrase(rng, "button")])
-            x += size + pad
-            aim = canvas.write(x + 4, top + height / 2, text, canvas.theme.text, room=right - x - 8)
-            name = text if aim[2] - aim[0] > canvas.face.width(text) - 2 else ""
-            canvas.add("button", name, (x - size - pad, top, aim[2], top + height), aim, place="tool bar")
-            x = aim[2] + 8
+            x = worded_button(canvas, icon, x, top, height, size, pad, right) + 8
         else:
-            x = draw_icon_button(
-                canvas, name, x, top + (height - size - 2 * pad) / 2, size, pad, place="tool bar"
-            ) + rng.choice([0, 2, 4])
+            y = top + (height - size - 2 * pad) / 2
+            x = draw_icon_button(canvas, icon, x, y, size, pad, place="tool bar") + rng.choice([0, 2, 4])
         if rng.random() < 0.2:
             canvas.line([(x + 3, top + 4), (x + 3, top + height - 6)], canvas.theme.border)
             x += 8
     if rng.random() < 0.4 and right - x > 120:
         draw_widget(canvas, "field", words.phrase(rng, "label"), x + 6, top + 3, height - 7, right - 6, "tool bar")
     return top + height
+
+
+def worded_button(
+    canvas: Canvas, icon, x: float, top: float, height: float, size: int, pad: int, right: float
+) -> float:
+    """An icon with words beside it; gives the x where it ends."""
+    rng, ink = canvas.rng, canvas.theme.text
+    text = shelf.called(rng, icon) if rng.random() < 0.7 else words.phrase(rng, "button")
+    text = rng.choice([text.capitalize(), text.title(), text])
+    shelf.put(canvas, icon, x + pad, top + (height - size) / 2, size, ink)
+    start = x + size + 2 * pad
+    aim = canvas.write(start + 4, top + height / 2, text, ink, room=right - start - 8)
+    name = text if aim[2] - aim[0] > canvas.face.width(text) - 2 else ""
+    canvas.add("button", name, (x, top, aim[2], top + height), aim, place="tool bar")
+    return aim[2]
 
 
 def status_bar(canvas: Canvas, left: float, bottom: float, right: float) -> float:
@@ -244,7 +234,7 @@ def dialog(canvas: Canvas) -> None:
     canvas.fill(box, canvas.theme.window, canvas.theme.border, canvas.theme.radius)
     left, top, right, bottom = box
     if rng.random() < 0.8:
-        top = title_bar(canvas, left, top, right)
+        top = title_bar(canvas, left, top, right, "dialog title")
     row = canvas.face.size + canvas.theme.row
     x = right - 12.0
     for text in rng.sample(words.USUAL["button"], rng.randint(1, 3)):

@@ -2,8 +2,9 @@
 
 import itertools
 
-from guiground.nano.scenes import icons, words
+from guiground.nano.scenes import icons, shelf, words
 from guiground.nano.scenes.canvas import Canvas
+from guiground.nano.scenes.icon_panes import actions, badge, icon_row, tool_box
 from guiground.nano.scenes.widgets import draw_widget, shown
 
 
@@ -25,7 +26,8 @@ def draw_pane(canvas: Canvas, box, depth: int) -> None:
         return
     if rng.random() < 0.25:
         top = tab_row(canvas, left, top, right)
-    rng.choice([table, table, form, form, document, source_code, icon_view, cards])(canvas, (left, top, right, bottom))
+    kinds = [table, table, form, form, document, source_code, icon_view, cards]
+    rng.choice([*kinds, tool_box] if canvas.atlas else kinds)(canvas, (left, top, right, bottom))
 
 
 def tab_row(canvas: Canvas, left: float, top: float, right: float) -> float:
@@ -136,9 +138,8 @@ def form(canvas: Canvas, box) -> None:
             list_box = rng.random() < 0.3
             if list_box:
                 arrow = face.size * 0.8
-                icons.draw_icon(
-                    canvas.image, "Down", field_box[2] - arrow - 6, y + (row - arrow) / 2, round(arrow), theme.text
-                )
+                icon = shelf.pick(canvas, "chevron-down") or shelf.stroke("Down")
+                shelf.put(canvas, icon, field_box[2] - arrow - 6, y + (row - arrow) / 2, round(arrow), theme.text)
             role = "drop-down" if list_box else "field"
             canvas.add(role, name.rstrip(":"), field_box, field_box, place="form", beside=True)
             if rng.random() < 0.4 or list_box:
@@ -269,12 +270,15 @@ def cards(canvas: Canvas, box) -> None:
         if x < right - 90:
             x = draw_widget(canvas, "link", words.phrase(rng, "link"), x, top + 6, row, right - 8, "navigation") + 20
     wide, tall = rng.randint(170, 300), rng.randint(150, 260)
-    y = top + row + 20
+    y, offers = top + row + 20, actions(canvas)
+    corner = rng.choice(["heart", "bookmark", "close", "", ""])
     while y + tall < bottom:
         x = left + 14
         while x + wide < right:
             canvas.fill((x, y, x + wide, y + tall), theme.window, theme.border, theme.radius)
             icons.draw_blob(canvas.image, rng, x + 8, y + 8, min(wide, tall) // 3)
+            if corner:
+                badge(canvas, corner, x + wide - 28, y + 10, 16)
             line = y + tall // 3 + 14
             for role in ["heading", "label", "text", "button"]:
                 if line + row < y + tall - 4:
@@ -287,5 +291,7 @@ def cards(canvas: Canvas, box) -> None:
                     )
                     draw_widget(canvas, role, text, x + 10, line, row, x + wide - 8, "card")
                 line += row + 2
+            if line + 26 < y + tall:
+                icon_row(canvas, offers, x + 8, line, 16, 4, "card")
             x += wide + 14
         y += tall + 14

@@ -1,6 +1,7 @@
 """One widget each: what it looks like, and what of it is named and aimed at."""
 
-from guiground.nano.scenes import icons
+from guiground.nano.scenes import icons, shelf
+from guiground.nano.scenes.atlas import Icon
 from guiground.nano.scenes.canvas import Canvas
 
 
@@ -31,8 +32,11 @@ def draw_widget(
             canvas.fill(box, theme.base, theme.border, theme.radius)
             colour = theme.dim if rng.random() < 0.5 else theme.text
         start = x + pad if role == "field" else x + (width - min(face.width(text), width - 2 * pad)) / 2
-        aim = canvas.write(start, middle, text, colour, room=width - 2 * pad)
-        canvas.add(role, shown(canvas, text, width - 2 * pad), box, aim, place=place)
+        room = width - 2 * pad
+        if role == "field" and canvas.atlas and width > 120 and rng.random() < 0.25:
+            room -= field_icon(canvas, box)
+        aim = canvas.write(start, middle, text, colour, room=room)
+        canvas.add(role, shown(canvas, text, room), box, aim, place=place)
         return box[2]
     if role in ("check box", "radio button", "switch"):
         size = round(min(height - 2, face.size * rng.uniform(0.95, 1.2)))
@@ -45,12 +49,13 @@ def draw_widget(
             canvas.add(role, shown(canvas, text, room), (x, y, aim[2], y + height), aim, place=place)
         return aim[2]
     colour = theme.link if role == "link" else theme.dim if role == "text" and rng.random() < 0.3 else theme.text
-    if role in ("list item", "menu item", "tree item") and rng.random() < 0.4 and right - x > 60:
+    if role in ("list item", "menu item", "tree item") and rng.random() < canvas.iconic and right - x > 60:
         size = round(face.size * 1.1)
-        if rng.random() < 0.5:
+        icon = shelf.ornament(canvas) if rng.random() < 0.7 else None
+        if icon is None:
             icons.draw_blob(canvas.image, rng, x, middle - size / 2, size)
         else:
-            icons.draw_icon(canvas.image, rng.choice(icons.NAMES), x, middle - size / 2, size, theme.text)
+            shelf.put(canvas, icon, x, middle - size / 2, size, theme.text)
         x += size + 6
     aim = canvas.write(x, middle, text, colour, room=right - x)
     if role == "link" and rng.random() < 0.4 and aim[2] > aim[0]:
@@ -58,6 +63,17 @@ def draw_widget(
     if role != "text" or len(text) < 30:
         canvas.add(role, shown(canvas, text, right - x), aim, aim, place=place)
     return aim[2]
+
+
+def field_icon(canvas: Canvas, box) -> float:
+    """An icon at the right end of a field; gives the room it takes."""
+    size = round(min(canvas.face.size * 1.2, box[3] - box[1] - 4))
+    icon = shelf.pick(canvas, canvas.rng.choice(["search", "clear", "eye", "eye-off", "calendar", "chevron-down"]))
+    if icon is None or size < 10:
+        return 0
+    x = box[2] - size - 6
+    draw_icon_button(canvas, icon, x - 2, (box[1] + box[3] - size) / 2 - 2, size, 2, place="field", bare=True)
+    return size + 6
 
 
 def shown(canvas: Canvas, text: str, room: float) -> str:
@@ -90,13 +106,22 @@ def draw_toggle(canvas: Canvas, role: str, box, on: bool) -> None:
 
 
 def draw_icon_button(
-    canvas: Canvas, name: str, x: float, y: float, size: int, pad: int, role: str = "button", place: str = ""
+    canvas: Canvas,
+    icon: Icon,
+    x: float,
+    y: float,
+    size: int,
+    pad: int,
+    place: str = "",
+    ink=None,
+    bare: bool = False,
 ) -> float:
-    """A tool button that shows only an icon; gives the x where it ends."""
+    """A tool button that shows only an icon, on the bar itself where `bare`; gives the x where it ends."""
     theme, rng = canvas.theme, canvas.rng
     box = (x, y, x + size + 2 * pad, y + size + 2 * pad)
-    if rng.random() < 0.15:
+    if not bare and ink is None and rng.random() < 0.15:
         canvas.fill(box, theme.bar, theme.border, theme.radius)
-    icons.draw_icon(canvas.image, name, x + pad, y + pad, size, theme.text, rng.choice([0.07, 0.09, 0.12]))
-    canvas.add(role, name, box, (x + pad, y + pad, x + pad + size, y + pad + size), icon=True, place=place)
+    shelf.put(canvas, icon, x + pad, y + pad, size, ink or theme.text, rng.choice([0.07, 0.09, 0.12]))
+    aim = (x + pad, y + pad, x + pad + size, y + pad + size)
+    canvas.add("button", shelf.called(rng, icon), box, aim, icon=True, place=place, group=icon.group)
     return box[2]

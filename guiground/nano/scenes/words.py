@@ -47,7 +47,7 @@ def file_name(rng: random.Random) -> str:
     return f"{stem}{rng.choice(['', '', rng.randint(1, 2026)])}.{rng.choice(USUAL['extension'])}"
 
 
-MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"]
+MONTHS = "January February March April May June July August September October November December".split()  # noqa: SIM905
 
 
 def number(rng: random.Random) -> str:

@@ -90,3 +90,17 @@ def test_training_runs_resumes_and_leaves_a_checkpoint_folder(tmp_path, monkeypa
     log = tmp_path / "log.jsonl"
     if log.exists():
         assert all(json.loads(line)["stage"] == "read" for line in log.read_text().splitlines())
+
+
+def test_the_same_seed_and_steps_give_the_same_weights(tmp_path, monkeypatch):
+    tiny = Stage("small", 0.0, ((256, 128, 1, 2, 1.0),), screens=((256, 128),), levels=((0.0, 1),))
+    monkeypatch.setitem(STAGES, "small", tiny)
+    monkeypatch.setattr(train.torch.multiprocessing, "spawn", lambda work, args, nprocs: work(0, *args))
+    states = []
+    for run, seed in (("one", 1), ("again", 1), ("other", 2)):
+        command = ["small", "--run", str(tmp_path / run), "--processes", "1", "--steps", "2", "--seed", str(seed)]
+        assert CliRunner().invoke(train.main, command, catch_exceptions=False).exit_code == 0
+        states.append(torch.load(tmp_path / run / "state.pt", weights_only=True)["model"])
+    name = "model.language_model.layers.0.self_attn.q_proj.weight"
+    assert torch.equal(states[0][name], states[1][name])
+    assert not torch.equal(states[0][name], states[2][name])
