@@ -93,6 +93,12 @@ class Box:
         """Whether the point lies in the box, its edges included."""
         return self.left <= point.x <= self.right and self.top <= point.y <= self.bottom
 
+    def intersection(self, other: "Box") -> "Box | None":
+        """What both boxes cover, or None if that has no area."""
+        left, top = max(self.left, other.left), max(self.top, other.top)
+        right, bottom = min(self.right, other.right), min(self.bottom, other.bottom)
+        return Box(left, top, right, bottom) if left < right and top < bottom else None
+
     def to_json(self) -> list[float]:
         return [self.left, self.top, self.right, self.bottom]
 
@@ -143,6 +149,14 @@ class Chain:
         """The way back: `chain.inverse().apply(chain.apply(p))` is p up to rounding."""
         return Chain(tuple(hop.inverse() for hop in reversed(self.hops)))
 
+    def joined(self, name: str) -> Hop:
+        """The whole chain as one hop."""
+        joined = Hop(name, 1.0, 1.0)
+        for hop in self.hops:
+            scale_x, scale_y = joined.scale_x * hop.scale_x, joined.scale_y * hop.scale_y
+            joined = Hop(name, scale_x, scale_y, *hop.apply(Point(joined.offset_x, joined.offset_y)))
+        return joined
+
     def then(self, other: "Chain | Hop") -> "Chain":
         """This chain followed by another."""
         return Chain(self.hops + ((other,) if isinstance(other, Hop) else other.hops))
@@ -184,3 +198,46 @@ def capture_to_desktop(origin_x: float, origin_y: float, scale: float = 1.0) -> 
     if not (math.isfinite(scale) and scale > 0):
         raise UsageError(f"the scale of a monitor must be above 0, got {scale}")
     return Chain((Hop("capture -> desktop", 1 / scale, 1 / scale, origin_x, origin_y),))
+
+
+@dataclass(frozen=True, slots=True)
+class CoordinateMap:
+    """Where the pixels of a picture lie on the desktop, as one line of text: v1:WIDTH,HEIGHT:ORIGIN_X,ORIGIN_Y:SCALE.
+
+    size: of the picture, in pixels. origin: the picture's top-left corner in desktop coordinates. scale: pixels per
+    desktop unit.
+    """
+
+    size: Size
+    origin: Point
+    scale: float = 1.0
+
+    @classmethod
+    def of(cls, size: Size, to_desktop: Chain) -> "CoordinateMap":
+        """The map of a picture of which the way to the desktop is known."""
+        hop = to_desktop.joined("screenshot -> desktop")
+        return cls(size, Point(hop.offset_x, hop.offset_y), 1 / hop.scale_x)
+
+    @classmethod
+    def parse(cls, token: str) -> "CoordinateMap":
+        """The map that a token stands for. Raises UsageError if it is none."""
+        try:
+            version, size, origin, scale = token.strip().split(":")
+            width, height = size.split(",")
+            x, y = map(float, origin.split(","))
+            if version != "v1" or not (math.isfinite(x) and math.isfinite(y)):
+                raise ValueError
+            found = cls(Size(int(width), int(height)), Point(x, y), float(scale))
+            found.hop()  # refuses scales that are none
+        except (ValueError, ZeroDivisionError, UsageError):
+            form = "v1:WIDTH,HEIGHT:ORIGIN_X,ORIGIN_Y:SCALE"
+            raise UsageError(f"'{token}' is no coordinate map (take the {form} that screenshot printed)") from None
+        return found
+
+    def __str__(self) -> str:
+        x, y, scale = (format(number, ".12g") for number in (*self.origin, self.scale))
+        return f"v1:{self.size.width},{self.size.height}:{x},{y}:{scale}"
+
+    def hop(self) -> Hop:
+        """From pixels of the picture to the desktop."""
+        return Hop("screenshot -> desktop", 1 / self.scale, 1 / self.scale, *self.origin)

@@ -1,15 +1,19 @@
 """Locator: loads a model once and answers instructions about screenshots."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from threading import RLock
 from typing import TYPE_CHECKING
 
-from guiground.errors import ModelError, UsageError
+from guiground.answering import Memory, RecentScreenshots, answer, picture_hash, recall
+from guiground.errors import UsageError
 from guiground.geometry import Box, Chain, Point, Size, model_to_screenshot
 from guiground.meter import Clock, PeakMemory
+from guiground.models.running import memory_explained, quiet
 from guiground.result import CacheUse, MemoryUse, ModelUse, Result
-from guiground.screen import Screenshot, grab, open_image
+from guiground.screen import Screenshot, View, take
 
 if TYPE_CHECKING:
     import torch
@@ -17,11 +21,11 @@ if TYPE_CHECKING:
 
     from guiground.models.answer import Answer
     from guiground.models.load import Grounder
+    from guiground.waiting import Waited
     from mixkv import CompressedCache, Method
 
 MAX_INSTRUCTION = 1000  # characters
 _OVERSHOOT = 0.01  # share of a side by which an answer may lie outside the picture and still means its edge
-_OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory")
 
 
 class Locator:
@@ -30,6 +34,7 @@ class Locator:
     model: a name from `guiground models` or a folder. method: a name in mixkv.METHODS; by default "mixkv" if there is a
     budget, else "full", which evicts nothing. budget: entries per kv head (64), or a share of the prompt ("10%").
     device, dtype: "auto" or as torch names them. max_pixels: the largest area at which the model looks at a screenshot.
+    keep_bytes: what may be held of recent screenshots, so that none of them is read twice; 0 holds none.
 
     The model is loaded by the first `load` or `locate`. Raises UsageError for arguments that do not fit, ModelError
     when the model cannot be loaded or memory runs out, CaptureError when the screen cannot be grabbed.
@@ -44,6 +49,7 @@ class Locator:
         device: str = "auto",
         dtype: str = "auto",
         max_pixels: int | None = None,
+        keep_bytes: int = 1 << 30,
     ) -> None:
         if max_pixels is not None and max_pixels < 1:
             raise UsageError(
@@ -52,6 +58,8 @@ class Locator:
         self.model = str(model)
         self.device, self.dtype, self.max_pixels = device, dtype, max_pixels
         self._grounder: Grounder | None = None
+        self._recent = RecentScreenshots(keep_bytes)
+        self._busy = RLock()  # one model answers one instruction at a time
         clock = Clock()
         self.eviction = _build_method(method, budget)
         clock.stop("load")
@@ -75,7 +83,8 @@ class Locator:
         self.close()
 
     def close(self) -> None:
-        """Lets go of the model; a later call loads it again."""
+        """Lets go of the model and the screenshots; a later call loads it again."""
+        self._recent.clear()
         self._grounder = None
 
     def load(self) -> "Grounder":
@@ -85,54 +94,112 @@ class Locator:
 
             resolve(self.model)  # outside of the quiet, so that a download shows how far it is
             clock = Clock()
-            with _quiet(), _memory_explained():
+            with quiet(), memory_explained():
                 self._grounder = load(self.model, device=self.device, dtype=self.dtype, max_pixels=self.max_pixels)
             clock.stop("load")
             self._load_ms += clock.spent["load"]
         return self._grounder
 
-    def locate(self, instruction: str, image: "str | Path | Image | Screenshot | None" = None) -> Result:
+    def locate(self, instruction: str, image: "str | Path | Image | View | Screenshot | None" = None) -> Result:
         """Where the instruction's target is.
 
-        image: a path, "-" for standard input, an open picture or a Screenshot; None grabs the primary monitor.
+        image: a path, "-" for standard input, an open picture, a Screenshot, or a View, which names a part of the
+        screen; None grabs the primary monitor.
         That the target was not found is a status of the result, not an exception.
         """
         return self.locate_many([instruction], image)[0]
 
     def locate_many(
-        self, instructions: Sequence[str], image: "str | Path | Image | Screenshot | None" = None
+        self, instructions: Sequence[str], image: "str | Path | Image | View | Screenshot | None" = None
     ) -> list[Result]:
-        """One result for each instruction, all about the same screenshot; the first one tells the time of loading."""
+        """One result for each instruction, all about the same screenshot, each equal to that of `locate`.
+
+        The screenshot is read once: the first result tells the time of that, and of capturing and loading. Where it
+        must be read anew for each instruction, because of the model's prompt or the method, the warnings say so.
+        """
         for instruction in instructions:
             check_instruction(instruction)
-        screenshot = take_screenshot(image)
-        grounder = self.load()
-        results = []
-        for instruction in instructions:
-            before = {"capture": 0.0 if results else screenshot.taken_ms, "load": self._load_ms}
+        screenshot = take(image)
+        with self._busy:
+            grounder, clock = self.load(), Clock({"capture": screenshot.taken_ms, "load": self._load_ms})
             self._load_ms = 0.0
-            results.append(self._answer(grounder, instruction, screenshot, before))
+            picture = picture_hash(screenshot.image)
+            clock.stop("read")
+            spent, memory, results = clock.spent, self._recent.find(picture), []
+            for instruction in instructions:
+                result, memory = self._answer(grounder, instruction, screenshot, memory, spent)
+                results.append(result)
+                spent = dict.fromkeys(spent, 0.0)
+                if not (obstacle := self._obstacle(grounder)):
+                    self._recent.keep(picture, memory)
+        if len(results) > 1 and obstacle:
+            remark = f"{obstacle}: the screenshot was read anew for each instruction"
+            results = [replace(result, warnings=(*result.warnings, remark)) for result in results]
         return results
 
+    def _obstacle(self, grounder: "Grounder") -> str | None:
+        """What keeps several instructions from sharing one reading of the screenshot."""
+        if not self.eviction.in_pieces:
+            return f"method '{self.method}' works inside the prefill of the whole prompt"
+        if grounder.spec.prompt.order != "image_first":
+            return "this model reads the instruction before the screenshot"
+        return None
+
+    def click(self, instruction: str, image: "View | Screenshot | None" = None, *, kind: str = "click") -> Result:
+        """Finds the target and clicks on it; where it is not found nothing is done, as the status of the result tells.
+
+        kind: "click", "doubleclick", "rightclick" or "move". Raises CaptureError where input cannot be sent, UsageError
+        for a picture of which it is not known where it lies on the desktop.
+        """
+        from guiground.action import Action, perform
+
+        screenshot = take(image).check_on_desktop()
+        result = self.locate(instruction, screenshot)
+        if result.found:
+            perform(Action(kind, result.point))
+        return result
+
+    def wait_for(
+        self,
+        instruction: str,
+        view: View | None = None,
+        *,
+        gone: bool = False,
+        timeout: float = 30.0,
+        interval: float = 0.5,
+    ) -> "Waited":
+        """Looks until the target is there, or with `gone` until it is not; what comes back is true if that happened."""
+        from guiground.waiting import wait_for
+
+        check_instruction(instruction)
+        look = partial(self.locate, instruction)
+        return wait_for(look, view, gone=gone, timeout=timeout, interval=interval)
+
     def _answer(
-        self, grounder: "Grounder", instruction: str, screenshot: Screenshot, before: dict[str, float]
-    ) -> Result:
+        self,
+        grounder: "Grounder",
+        instruction: str,
+        screenshot: Screenshot,
+        memory: Memory | None,
+        spent: dict[str, float],
+    ) -> tuple[Result, Memory]:
+        """The result, and the memory of the screenshot: the given one if it served. spent: milliseconds up to now."""
         import mixkv
 
-        clock, peak = Clock(before, grounder.device), PeakMemory(grounder.device)
-        with _quiet(), _memory_explained():
-            inputs = grounder.prepare(screenshot.image, [instruction])
-            clock.stop("prepare")
-            with mixkv.compress(grounder.model, self.eviction) as cache:
-                ids, truncated = _generate(grounder, inputs.tensors, cache)
+        clock, peak = Clock(spent, grounder.device), PeakMemory(grounder.device)
+        with quiet(), memory_explained(), mixkv.compress(grounder.model, self.eviction):
+            known = memory
+            inputs, memory = recall(grounder, screenshot.image, instruction, known, clock, self.eviction.in_pieces)
+            generated, cache = answer(grounder, inputs, memory)
             clock.stop("generate")
-        raw = grounder.decode(ids)
+        raw = grounder.decode(generated.ids)
         to_screenshot = model_to_screenshot(grounder.spec.space, inputs.resized, screenshot.size)
-        status, point, box, remarks = _place(grounder.parse(raw, truncated), to_screenshot, screenshot.size)
-        to_desktop = screenshot.monitor.to_desktop() if screenshot.monitor else Chain()
+        status, point, box, remarks = _place(grounder.parse(raw, generated.truncated), to_screenshot, screenshot.size)
+        to_desktop = screenshot.to_desktop
         clock.stop("parse")
         held = (cache.tokens_seen, cache.tokens_held, cache.bytes_full, cache.bytes_held)
-        return Result(
+        shared = memory.read_ms if memory is known else 0.0
+        result = Result(
             instruction=instruction,
             status=status,
             point=point and to_desktop.apply(point),
@@ -142,11 +209,12 @@ class Locator:
             transform=to_screenshot.then(to_desktop),
             model=ModelUse(grounder.entry.name, grounder.revision, str(grounder.device), _name(grounder.dtype)),
             kv=CacheUse(self.method, self.budget, *held),
-            timing_ms={**clock.spent, "total": sum(clock.spent.values())},
-            memory=MemoryUse(grounder.weights_bytes, cache.bytes_held, *peak.read()),
+            timing_ms={**clock.spent, "shared": shared, "total": sum(clock.spent.values())},
+            memory=MemoryUse(grounder.weights_bytes, cache.bytes_held, *peak.read(), self._recent.bytes_held),
             raw=raw,
             warnings=(*screenshot.warnings, *remarks, *self._cache_remarks(cache)),
         )
+        return result, memory
 
     def _cache_remarks(self, cache: "CompressedCache") -> list[str]:
         if self.budget is None:
@@ -171,13 +239,6 @@ def check_instruction(instruction: str) -> str:
     return instruction
 
 
-def take_screenshot(image: "str | Path | Image | Screenshot | None") -> Screenshot:
-    """The screenshot that `image` stands for: a path, "-", an open picture, a Screenshot, or None for the screen."""
-    if image is None:
-        return grab()
-    return image if isinstance(image, Screenshot) else open_image(image)
-
-
 def _build_method(name: str | None, budget: int | str | None) -> "Method":
     """The eviction method with its budget; what mixkv says against either becomes a UsageError."""
     import difflib
@@ -196,21 +257,6 @@ def _build_method(name: str | None, budget: int | str | None) -> "Method":
         return mixkv.make_method(name, **({} if budget is None else {"budget": mixkv.parse_budget(budget)}))
     except ValueError as error:
         raise UsageError(str(error)) from error
-
-
-def _generate(grounder: "Grounder", tensors: dict, cache: "CompressedCache") -> tuple[list[int], bool]:
-    """The new tokens of one greedy answer, and whether it was cut off by the limit."""
-    generation = grounder.spec.generation
-    stop = {"stop_strings": list(generation.stop), "tokenizer": grounder.tokenizer} if generation.stop else {}
-    written = grounder.model.generate(
-        **tensors, past_key_values=cache, do_sample=False, num_beams=1, max_new_tokens=generation.max_new_tokens, **stop
-    )
-    ids = written[0, tensors["input_ids"].shape[-1] :].tolist()
-    ends = grounder.model.generation_config.eos_token_id
-    ends = ends if isinstance(ends, list) else [ends]
-    text = grounder.decode(ids)
-    complete = not ids or ids[-1] in ends or any(text.rstrip().endswith(word) for word in generation.stop)
-    return ids, len(ids) >= generation.max_new_tokens and not complete
 
 
 def _name(dtype: "torch.dtype") -> str:
@@ -233,39 +279,3 @@ def _place(answer: "Answer", chain: Chain, size: Size) -> tuple[str, Point | Non
     if abs(edge.x - point.x) > 1 + _OVERSHOOT * size.width or abs(edge.y - point.y) > 1 + _OVERSHOOT * size.height:
         return "unparsable", None, None, [*remarks, f"{outside}: no point was taken from it"]
     return "found", edge, box, [*remarks, f"{outside}: moved to its edge"]
-
-
-@contextmanager
-def _memory_explained() -> Iterator[None]:
-    """Turns every way in which memory runs out into one ModelError."""
-    try:
-        yield
-    except MemoryError as error:
-        raise _memory_error() from error
-    except RuntimeError as error:  # torch.OutOfMemoryError is one; on a CPU the allocator raises a plain RuntimeError
-        if any(words in str(error).lower() for words in _OUT_OF_MEMORY):
-            raise _memory_error() from error
-        raise
-
-
-def _memory_error() -> ModelError:
-    return ModelError(
-        "there is not enough memory for this model and picture"
-        " (let it look at fewer pixels: --max-pixels 500000, choose a smaller model or --dtype bfloat16)"
-    )
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps transformers' remarks and progress bars off stderr, and puts its settings back."""
-    from transformers.utils import logging
-
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class Clock:
-    """Milliseconds by stage; each `stop` ends the stage that the stop before it began.
+    """Milliseconds by stage; each `stop` ends the stage that the stop before it began, and adds to what it had.
 
     spent: stages measured before. device: waited for at each stop, because CUDA works on after a call has returned.
     """
@@ -25,7 +25,8 @@ class Clock:
 
             torch.cuda.synchronize(self._device)
         now = time.perf_counter()
-        self.spent[stage], self._since = (now - self._since) * 1000, now
+        self.spent[stage] = self.spent.get(stage, 0.0) + (now - self._since) * 1000
+        self._since = now
 
 
 class PeakMemory:

@@ -39,12 +39,16 @@ class CacheUse:
 
 @dataclass(frozen=True, slots=True)
 class MemoryUse:
-    """Bytes of the weights, of the cache as held, and the peak; peak_of: "cuda:0" (allocated), "process" (resident)."""
+    """Bytes of the weights, of the cache as held, and the peak; peak_of: "cuda:0" (allocated), "process" (resident).
+
+    screenshots_bytes: what is held of recent screenshots, so that they are not read again.
+    """
 
     weights_bytes: int
     kv_bytes: int
     peak_bytes: int | None
     peak_of: str
+    screenshots_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,8 @@ class Result:
 
     status: one of STATUSES. point, box: in pixels of the input picture; for a screen grab in desktop coordinates. Both
     are None unless the status is "found"; box is None where the model gives points. transform: from the numbers the
-    model wrote to point. timing_ms: milliseconds by stage. raw: the model's answer as it wrote it.
+    model wrote to point. timing_ms: milliseconds by stage; "shared" is what an earlier result spent on reading the same
+    screenshot, which is in no other stage and not in "total". raw: the model's answer as it wrote it.
     """
 
     instruction: str
@@ -97,8 +102,10 @@ class Result:
         return f"the model's answer names no point in the picture: {answer}"
 
     def on_screenshot(self) -> tuple[Point | None, Box | None]:
-        """Point and box in pixels of the screenshot, also where it was grabbed from a monitor."""
-        back = self.monitor.to_desktop().inverse() if self.monitor else Chain()
+        """Point and box in pixels of the screenshot, also where that is a part of a picture or of the desktop."""
+        names = [hop.name for hop in self.transform.hops]
+        onward = names.index("resized -> screenshot") + 1 if "resized -> screenshot" in names else 0
+        back = Chain(self.transform.hops[onward:]).inverse()
         return self.point and back.apply(self.point), self.box and back.apply(self.box)
 
     def to_json(self) -> dict:

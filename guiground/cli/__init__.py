@@ -1,6 +1,7 @@
 """The command line: a table of commands, each loaded only when it runs, and the way every ending is told.
 
-Every command module has a click command named `command`, which returns its exit code (None counts as 0).
+A command module has a click command named `command`, or several that the table names after a colon; each returns its
+exit code (None counts as 0).
 """
 
 import difflib
@@ -16,9 +17,26 @@ import click
 from guiground import __version__
 from guiground.errors import GuigroundError, UsageError
 
-COMMANDS = {  # name -> module, help in one line
+COMMANDS = {  # name -> module, or module:command; help in one line
     "locate": ("guiground.cli.locate", "Print where on a screenshot, or on the screen, something is."),
+    "screenshot": ("guiground.cli.screenshot", "Take a picture of the screen and list the monitors."),
+    "click": ("guiground.cli.pointing:press_left", "Click on something."),
+    "doubleclick": ("guiground.cli.pointing:press_twice", "Double-click on something."),
+    "rightclick": ("guiground.cli.pointing:press_right", "Click on something with the right button."),
+    "move": ("guiground.cli.pointing:move", "Move the pointer to something."),
+    "drag": ("guiground.cli.drag", "Drag something to somewhere else."),
+    "scroll": ("guiground.cli.scroll", "Turn the wheel over something."),
+    "type": ("guiground.cli.type", "Type text, if asked into a field found by words."),
+    "press": ("guiground.cli.press", "Press keys."),
+    "wait": ("guiground.cli.wait", "Wait until something is on the screen, or no longer."),
+    "run": ("guiground.cli.run", "Do the steps of a script, and keep a record."),
+    "doctor": ("guiground.cli.doctor", "Check what works on this machine, and what to do about the rest."),
     "eval": ("guiground.cli.eval", "Measure a model on a benchmark."),
+    "compare": ("guiground.cli.compare", "Tell whether runs differ by more than chance."),
+    "sweep": ("guiground.cli.sweep", "Measure many methods and budgets at once."),
+    "report": ("guiground.cli.report", "Make a page of runs to look at and to publish."),
+    "reproduce": ("guiground.cli.reproduce", "Run a published experiment again."),
+    "data": ("guiground.cli.data", "Check or fetch the data of a benchmark."),
     "models": ("guiground.cli.models", "List the models that can be used."),
 }
 INTERRUPTED = 130
@@ -32,7 +50,10 @@ class LazyGroup(click.Group):
         return list(COMMANDS)
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
-        return import_module(COMMANDS[name][0]).command if name in COMMANDS else None
+        if name not in COMMANDS:
+            return None
+        module, _, command = COMMANDS[name][0].partition(":")
+        return getattr(import_module(module), command or "command")
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

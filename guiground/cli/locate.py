@@ -1,16 +1,24 @@
 """guiground locate: words in, a point out."""
 
-import json
 import sys
 from pathlib import Path
 
 import click
 
-from guiground.cli.progress import status
-from guiground.errors import AnswerError, UsageError
-
-DTYPES = ("auto", "float32", "bfloat16", "float16")
-EXIT_CODES = {"found": 0, "refused": 1, "unparsable": AnswerError.exit_code, "truncated": AnswerError.exit_code}
+from guiground.cli.finding import EXIT_CODES, find, keep_result, loaded, open_record
+from guiground.cli.options import (
+    Looking,
+    ModelChoice,
+    different,
+    json_option,
+    look_options,
+    model_options,
+    one_line,
+    print_json,
+    record_option,
+    warn,
+)
+from guiground.errors import UsageError
 
 
 @click.command(
@@ -27,73 +35,73 @@ Examples:
   guiground locate "the Documents menu" -i screenshots/pluma-editor.png --budget 64 --json --overlay seen.png
 """,
 )
-@click.argument("instruction")
-@click.option(
-    "-i", "--image", metavar="FILE|-", help="Screenshot to look at, - for standard input.  [default: the screen]"
-)
-@click.option("-m", "--model", metavar="NAME|DIR", default="nano", show_default=True, help="See guiground models.")
-@click.option(
-    "--method", metavar="METHOD", help="How cache entries are chosen.  [default: full; mixkv if there is a budget]"
-)
-@click.option("--budget", metavar="N|P%", help="Cache entries to hold per kv head, or a percentage of the prompt.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object with everything that is known.")
+@click.argument("instruction", required=False)
+@click.option("--queries", metavar="FILE|-", help="Answer many instructions, one a line, with a JSON line each.")
+@look_options
+@model_options
+@json_option
 @click.option("--overlay", metavar="OUT.png", help="Also write the screenshot with the answer drawn on it.")
-@click.option("--device", default="auto", show_default=True, metavar="NAME", help="auto, cpu, cuda, cuda:1, mps.")
-@click.option(
-    "--dtype",
-    default="auto",
-    show_default=True,
-    type=click.Choice(DTYPES),
-    metavar="TYPE",
-    help=f"Number format of the weights: {', '.join(DTYPES)}.",
-)
-@click.option(
-    "--max-pixels", type=click.IntRange(min=1), metavar="N", help="Largest area the model looks at; saves memory."
-)
+@record_option
 def command(
-    instruction: str,
-    image: str | None,
-    model: str,
-    method: str | None,
-    budget: str | None,
+    instruction: str | None,
+    queries: str | None,
     as_json: bool,
     overlay: str | None,
-    device: str,
-    dtype: str,
-    max_pixels: int | None,
+    record: str | None,
+    look: Looking,
+    choice: ModelChoice,
 ) -> int:
     """Print X Y, the pixel of the screenshot where INSTRUCTION's target is.
 
-    Without --image the primary monitor is grabbed, and X Y are desktop coordinates, as a click needs them.
+    Without --image the screen is grabbed, and X Y are desktop coordinates, as a click needs them. With --queries the
+    picture is read once for all instructions, and the exit code is that of the worst answer.
     """
-    from guiground.locator import Locator, check_instruction, take_screenshot
-    from guiground.models.load import resolve
+    from guiground.locator import check_instruction
     from guiground.overlay import check_path, draw, save
 
-    check_instruction(instruction)
+    instructions = _instructions(instruction, queries, look)
+    for words in instructions:
+        check_instruction(words)
     if overlay is not None:
         check_path(overlay)
-        if image is not None and Path(overlay).resolve() == Path(image).resolve():
-            raise UsageError(f"the overlay would replace the screenshot '{image}' (choose another path)")
-    screenshot = take_screenshot(image)
-    resolve(model)  # before the spinner: an unknown name is told at once, and a download has a bar of its own
-    with status() as say:
-        say("loading torch")
-        locator = Locator(model, method=method, budget=budget, device=device, dtype=dtype, max_pixels=max_pixels)
-        say(f"loading model {model}")
-        locator.load()
-        say(f"looking for {instruction}")
-        result = locator.locate(instruction, screenshot)
-    for warning in result.warnings:
-        click.echo(f"warning: {warning}", err=True)
-    if as_json:
-        plain = (sys.stdout.encoding or "").lower() != "utf-8"
-        click.echo(json.dumps(result.to_json(), ensure_ascii=plain, indent=2 if sys.stdout.isatty() else None))
-    elif result.found:
-        click.echo("{} {}".format(*result))
-    if not result.found:
-        click.echo(result.explain(), err=True)
+        different(overlay, look.image)
+    kept = open_record(record)
+    screenshot = look.view().take()
+    results = find(loaded(choice), instructions, screenshot)
+    warn(tuple(dict.fromkeys(remark for result in results for remark in result.warnings)))
+    for result in results:
+        if queries is not None:
+            click.echo(one_line(result.to_json()))
+        elif as_json:
+            print_json(result.to_json())
+        elif result.found:
+            click.echo("{} {}".format(*result))
+        if not result.found:
+            click.echo(result.explain(), err=True)
+        keep_result(kept, "locate", result, screenshot)
     if overlay is not None:
-        caption = "{} · {}, {}".format(instruction, *result) if result.found else f"{result.status}: {instruction}"
-        save(draw(screenshot.image, *result.on_screenshot(), caption), overlay)
-    return EXIT_CODES[result.status]
+        seen = screenshot.image
+        for result in results:
+            place = "{} · {}, {}".format(result.instruction, *result) if result.found else result.explain()
+            seen = draw(seen, *result.on_screenshot(), place if queries is None else "")
+        save(seen, overlay)
+    return max(EXIT_CODES[result.status] for result in results)
+
+
+def _instructions(instruction: str | None, queries: str | None, look: Looking) -> list[str]:
+    """The one of the command line, or the lines of a file, empty ones left out."""
+    if (instruction is None) == (queries is None):
+        raise UsageError("say what to find: an INSTRUCTION, or --queries FILE (one of the two)")
+    if instruction is not None:
+        return [instruction]
+    if queries == "-" and look.image == "-":
+        raise UsageError("standard input cannot be the picture and the queries (give one of them as a file)")
+    try:
+        text = sys.stdin.read() if queries == "-" else Path(queries).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise UsageError(f"the queries '{queries}' cannot be read: {reason} (give a text file)") from None
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if not lines:
+        raise UsageError(f"the queries '{queries}' are empty (write one instruction a line)")
+    return lines

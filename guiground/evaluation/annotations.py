@@ -3,19 +3,23 @@
 import hashlib
 import json
 import math
-import os
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from guiground.errors import UsageError
+from guiground.evaluation import forms
+from guiground.evaluation.tables import NAMES, Pictures, kind, rows
+from guiground.evaluation.targets import Polygon, Target
 from guiground.evaluation.tasks import Found, Group, Task
-from guiground.geometry import Box, Size
+from guiground.geometry import Box, Point, Size
 
-TOLERANCE = 1.0  # pixels by which a label may stick out of its picture: published labels do, by exactly one
+_WORDS = ("instruction", "prompt_to_evaluate")  # fields with the instruction; the first that is there counts
+_SIZES = ("img_size", "image_size")
+_BOXES = ("bbox", "box_coordinates")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +27,10 @@ class Sample:
     """One instruction with its target.
 
     id: from what the row says (picture, instruction, box), not from where it stands, so that rows may move between
-    files. file, row: where it was read, rows counted from 1. image: relative to the picture folder. numbers: the box as
-    written, `form` says how. size: the picture's size as far as the annotation states it.
+    files. file, row: where it was read, rows counted from 1. image: the picture's name in its folder or table. numbers:
+    the target as written; form: how that is to be read, one of forms.FORMS, "polygon" (x and y in turn) or "refusal".
+    group: what it is counted under and drawn by; groups: the several groups of a sample that counts in more than one.
+    size: the picture's size as far as the annotation states it.
     """
 
     id: str
@@ -32,20 +38,21 @@ class Sample:
     row: int
     image: str
     instruction: str
-    numbers: tuple[float, float, float, float]
+    numbers: tuple[float, ...]
     form: str
     group: str
     size: Size | None = None
+    groups: tuple[str, ...] = ()
 
     @property
     def place(self) -> str:
         return f"{self.file}, row {self.row}"
 
-    def target(self, size: Size | None = None) -> Box:
-        """The box in pixels of the picture.
+    def target(self, size: Size | None = None) -> Target:
+        """The target in pixels of the picture; None where the right answer is that it is not there.
 
-        size: the picture's real size; needed for normalised boxes and to check that the box lies in the picture.
-        Raises UsageError for a box without area or outside the picture, and for a picture of another size than the
+        size: the picture's real size; needed for normalised boxes and to check that the target lies in the picture.
+        Raises UsageError for a target without area or outside the picture, and for a picture of another size than the
         label was drawn on.
         """
         if size and self.size and size != self.size:
@@ -54,86 +61,136 @@ class Sample:
                 "(use the benchmark's own pictures, unscaled)"
             )
         size = size or self.size
-        left, top, right, bottom = self._edges(size)
+        if self.form == "refusal":
+            return None
+        if self.form == "normalised" and size is None:
+            raise self._wrong("is normalised, which needs the picture's size")
+        outline = None
+        if self.form == "polygon":
+            outline = Polygon(tuple(map(Point, self.numbers[::2], self.numbers[1::2])))
+        left, top, right, bottom = outline.bounds.to_json() if outline else forms.edges(self.form, self.numbers, size)
         if right <= left or bottom <= top:
             raise self._wrong("has no area (width and height must be above 0)")
         if size is not None:
             over = max(-left, -top, right - size.width, bottom - size.height)
-            if over > TOLERANCE:
+            if over > forms.TOLERANCE:
                 raise self._wrong(f"sticks out of its picture of {_by(size)} pixels by {over:g}")
-        return Box(left, top, right, bottom)
-
-    def _edges(self, size: Size | None) -> tuple[float, float, float, float]:
-        a, b, c, d = self.numbers
-        if self.form == "xywh":
-            return a, b, a + c, b + d
-        if self.form == "xyxy":
-            return a, b, c, d
-        if size is None:
-            raise self._wrong("is normalised, which needs the picture's size")
-        return a * size.width, b * size.height, c * size.width, d * size.height
+        return outline or Box(left, top, right, bottom)
 
     def _wrong(self, what: str) -> UsageError:
         return UsageError(f"{self.place}: bbox {_short(list(self.numbers))}, read as {self.form}, {what}")
 
 
-def load(found: Found) -> list[Sample]:
+def load(found: Found, bbox_format: str | None = None, tell: Callable[[str], None] = lambda line: None) -> list[Sample]:
     """All samples of a task, in the order of its files.
 
-    Raises UsageError naming file, row, field and value for anything malformed.
+    bbox_format: one of forms.FORMS, where the files are not to be trusted with it. tell: is told what was found out
+    about the files. Raises UsageError naming file, row, field and value for anything malformed.
     """
-    rows = [(path, number, row) for path in found.files for number, row in enumerate(_rows(path), 1)]
-    samples = [_sample(found.task, path, number, row) for path, number, row in rows]
-    if not any(os.path.isfile(found.images / sample.image) for sample in samples):
+    pictures = found.pictures
+    samples = [
+        sample for path in found.files for sample in _read(path, found.task, rows(path), bbox_format, pictures, tell)
+    ]
+    if not any(pictures.has(sample.image) for sample in samples):
         raise UsageError(
             f"none of the {len({sample.image for sample in samples})} pictures named in {found.files[0].name} is in "
-            f"'{found.images}', for example '{samples[0].image}' (name their folder with --images)"
+            f"'{pictures}', for example '{samples[0].image}' (name their folder with --images)"
         )
-    return _with_ids(samples)
+    return with_ids(samples)
 
 
-def read(path: Path, task: Task) -> list[Sample]:
+def read(path: Path, task: Task, bbox_format: str | None = None) -> list[Sample]:
     """The samples of one annotation file, whether its pictures are there or not."""
-    return _with_ids([_sample(task, path, number, row) for number, row in enumerate(_rows(path), 1)])
+    return with_ids(_read(path, task, rows(path), bbox_format, None, lambda line: None))
 
 
-def _rows(path: Path) -> list[Any]:
-    try:
-        rows = json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise UsageError(f"'{path}' cannot be read: {error.strerror}") from None
-    except json.JSONDecodeError as error:
-        raise UsageError(
-            f"'{path}' is no JSON: {error.msg} in line {error.lineno}, column {error.colno} (export it again)"
-        ) from None
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"'{path}' is no JSON: {type(error).__name__} (it must be a list of rows in UTF-8)") from None
-    if not isinstance(rows, list):
-        raise UsageError(f"'{path}' holds {_kind(rows)}, not a list of rows (see tasks/ for the formats)")
-    if not rows:
-        raise UsageError(f"'{path}' holds no rows (there is nothing to evaluate)")
-    return rows
+def _read(
+    path: Path,
+    task: Task,
+    found: Sequence[Any],
+    bbox_format: str | None,
+    pictures: Pictures | None,
+    tell: Callable[[str], None],
+) -> list[Sample]:
+    samples = [parse(task, path, number, row) for number, row in enumerate(found, 1)]
+    form = box_form(path.name, task, samples, found[0], bbox_format, pictures, tell)
+    return [in_form(sample, form, bbox_format) for sample in samples]
 
 
-def _sample(task: Task, path: Path, number: int, row: Any) -> Sample:
+def box_form(
+    file: str,
+    task: Task,
+    samples: Sequence[Sample],
+    row: Any,
+    bbox_format: str | None,
+    pictures: Pictures | None,
+    tell: Callable[[str], None],
+) -> str:
+    """How the boxes of a file are written; row: one of its rows, whose fields may tell."""
+    if bbox_format:
+        return bbox_format
+    plain = [sample for sample in samples if not sample.form]
+    seen: dict[str, Size | None] = {}
+    for sample in plain:
+        if sample.image not in seen:
+            seen[sample.image] = sample.size or (pictures.size(sample.image) if pictures else None)
+    boxes, sizes = [sample.numbers for sample in plain], [seen[sample.image] for sample in plain]
+    form, remark = forms.recognise(file, boxes, sizes, task.layout.box or forms.by_fields(row))
+    if remark:
+        tell(remark)
+    return form
+
+
+def in_form(sample: Sample, form: str, bbox_format: str | None = None) -> Sample:
+    """The sample with its box read as the file's form; single normalised boxes among pixels are taken as such."""
+    if sample.form:
+        return sample
+    return replace(sample, form="normalised" if not bbox_format and forms.is_normalised(sample.numbers) else form)
+
+
+def parse(task: Task, path: Path, number: int, row: Any) -> Sample:
+    """One row, checked; `form` is still empty for a plain box."""
     place = f"{path.name}, row {number}"
     if not isinstance(row, dict):
-        raise UsageError(f"{place}: is {_kind(row)}, not an object with img_filename, bbox and instruction")
-    image = _image_name(_text(place, row, "img_filename"), place)
-    instruction = _text(place, row, "instruction")
-    numbers = _numbers(place, row, "bbox", 4)
+        raise UsageError(f"{place}: is {kind(row)}, not an object with img_filename, bbox and instruction")
+    image = _image_name(_text(place, row, NAMES), place)
+    words = (task.layout.instruction,) if task.layout.instruction else _WORDS
+    instruction = _text(place, row, words, may_be_empty=task.samples is not None)
+    numbers, form = _written(place, row, task)
     size = None
-    if row.get("img_size") is not None:
-        width, height = _numbers(place, row, "img_size", 2)
+    field = next((name for name in _SIZES if row.get(name) is not None), None)
+    if field:
+        width, height = _numbers(place, row, (field,), 2)
         if width < 1 or height < 1 or width % 1 or height % 1:
-            raise UsageError(f"{place}: img_size is {_short(row['img_size'])}, not width and height in pixels")
+            raise UsageError(f"{place}: {field} is {_short(row[field])}, not width and height in pixels")
         size = Size(int(width), int(height))
     parts = (_group(place, row, part, path.stem, image) for part in task.groups)
     group = "/".join(part for part in parts if part) or "all"
-    return Sample("", path.name, number, image, instruction, tuple(numbers), task.layout.box, group, size)
+    classes = task.classes.get(str(row.get("id")), ())
+    if classes:
+        group = " + ".join(classes)
+    return Sample("", path.name, number, image, instruction, numbers, form, group, size, classes[1:] and classes)
 
 
-def _with_ids(samples: Iterable[Sample]) -> list[Sample]:
+def _written(place: str, row: dict, task: Task) -> tuple[tuple[float, ...], str]:
+    """The target as the row writes it, and its form as far as the row itself says it."""
+    if row.get("box_type") == "refusal" or task.layout.instruction.startswith("negative_"):
+        return (), "refusal"
+    if row.get("box_type") != "polygon":
+        return tuple(_numbers(place, row, _BOXES, 4)), ""
+    field = "polygon" if "polygon" in row else next((name for name in _BOXES if name in row), _BOXES[0])
+    value = row.get(field)
+    if isinstance(value, list) and value and all(isinstance(corner, list) for corner in value):
+        row = row | {field: [number for corner in value for number in corner]}
+    numbers = _numbers(place, row, (field,), None)
+    if len(numbers) == 4:
+        return tuple(numbers), "xyxy"  # some published outlines are two opposite corners
+    if len(numbers) < 6 or len(numbers) % 2:
+        raise UsageError(f"{place}: {field} is {_short(value)}, not x and y of at least three corners")
+    return tuple(numbers), "polygon"
+
+
+def with_ids(samples: Iterable[Sample]) -> list[Sample]:
     """Ids by content; of rows that say the same, the second gets another id than the first, and so on."""
     seen: Counter[str] = Counter()
     named = []
@@ -145,29 +202,35 @@ def _with_ids(samples: Iterable[Sample]) -> list[Sample]:
     return named
 
 
-def _text(place: str, row: dict, field: str) -> str:
-    value = _field(place, row, field)
-    if not isinstance(value, str) or not value.strip():
+def _text(place: str, row: dict, fields: Sequence[str], may_be_empty: bool = False) -> str:
+    """A field's text. may_be_empty: one published label is, and stays in its benchmark as a row that fails."""
+    field, value = _field(place, row, fields)
+    if not isinstance(value, str) or not (value.strip() or may_be_empty):
         raise UsageError(f"{place}: {field} is {_short(value)}, not a text with something in it")
     return value
 
 
-def _numbers(place: str, row: dict, field: str, count: int) -> list[float]:
-    value = _field(place, row, field)
-    if isinstance(value, list) and len(value) == count and all(type(number) in (int, float) for number in value):
+def _numbers(place: str, row: dict, fields: Sequence[str], count: int | None) -> list[float]:
+    """The numbers of a field; count: how many there must be, or None."""
+    field, value = _field(place, row, fields)
+    fitting = isinstance(value, list) and (count is None or len(value) == count)
+    if fitting and all(type(number) in (int, float) for number in value):
         try:
             numbers = [float(number) for number in value]
         except OverflowError:
             numbers = [math.inf]
         if all(math.isfinite(number) for number in numbers):
             return numbers
-    raise UsageError(f"{place}: {field} is {_short(value)}, not a list of {count} finite numbers")
+    wanted = "finite numbers" if count is None else f"{count} finite numbers"
+    raise UsageError(f"{place}: {field} is {_short(value)}, not a list of {wanted}")
 
 
-def _field(place: str, row: dict, field: str) -> Any:
-    if field not in row:
-        raise UsageError(f"{place}: {field} is missing (the row has: {_short(', '.join(row)) if row else 'nothing'})")
-    return row[field]
+def _field(place: str, row: dict, fields: Sequence[str]) -> tuple[str, Any]:
+    """The first of the fields that the row has, and its value."""
+    for field in fields:
+        if field in row:
+            return field, row[field]
+    raise UsageError(f"{place}: {fields[0]} is missing (the row has: {_short(', '.join(row)) if row else 'nothing'})")
 
 
 def _image_name(name: str, place: str) -> str:
@@ -184,10 +247,10 @@ def _image_name(name: str, place: str) -> str:
 
 def _group(place: str, row: dict, part: Group, stem: str, image: str) -> str:
     texts = [stem, PurePosixPath(image).name]
-    if part.field:
-        value = row.get(part.field)
+    if part.fields:
+        value = next((row[field] for field in part.fields if row.get(field) is not None), None)
         if value is not None and not isinstance(value, str):
-            raise UsageError(f"{place}: {part.field} is {_short(value)}, not a text")
+            raise UsageError(f"{place}: {part.fields[0]} is {_short(value)}, not a text")
         texts = [" ".join((value or "").split())]
     if not part.words:
         return texts[0]
@@ -196,13 +259,8 @@ def _group(place: str, row: dict, part: Group, stem: str, image: str) -> str:
 
 
 def _short(value: Any) -> str:
-    text = json.dumps(value)
+    text = json.dumps(value, default=str)
     return text if len(text) <= 80 else f"{text[:77]}..."
-
-
-def _kind(value: Any) -> str:
-    kinds = {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "null"}
-    return kinds.get(type(value), "a number")
 
 
 def _by(size: Size) -> str:

@@ -57,17 +57,25 @@ class Journal:
                 self.path.unlink()  # nothing was measured, so nothing is left behind
         self._close()
 
-    def begin(self, run: str, settings: dict[str, Any]) -> None:
-        """Takes up the run with that hash, new or old; its settings are kept beside the rows, in run-HASH.json."""
-        self.run, self.rows = run, self._runs.setdefault(run, {})
+    def begin(self, run: str, settings: dict[str, Any], about: dict[str, Any] | None = None) -> None:
+        """Takes up the run with that hash, new or old; its settings are kept beside the rows, in run-HASH.json.
+
+        about: what is kept there beside the settings without deciding any row: the command, where the pictures are.
+        """
+        self.turn_to(run)
         if self.folder is not None:
             path = self.folder / f"run-{run}.json"
             partial = path.with_suffix(".partial")
+            record = {"run": run, "settings": settings, "about": about or {}}
             try:
-                partial.write_text(json.dumps({"run": run, "settings": settings}, indent=1) + "\n", encoding="utf-8")
+                partial.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
                 os.replace(partial, path)
             except OSError as error:
                 raise self._unwritable(error) from None
+
+    def turn_to(self, run: str) -> None:
+        """Goes on with a run that was begun already."""
+        self.run, self.rows = run, self._runs.setdefault(run, {})
 
     def others(self) -> int:
         """How many other runs the file has rows of."""

@@ -1,23 +1,25 @@
 """The run: every sample gets one row, whatever happens, and a run that was cut short goes on where it stopped."""
 
-import math
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from guiground.errors import GuigroundError
+from guiground.evaluation import fingerprint
 from guiground.evaluation.annotations import Sample
 from guiground.evaluation.journal import Journal
-from guiground.geometry import Box, Point
-from guiground.screen import open_image
+from guiground.evaluation.tables import Pictures
+from guiground.evaluation.targets import score
+from guiground.evaluation.tasks import Task
 
 if TYPE_CHECKING:
+    from guiground.locator import Locator
     from guiground.result import Result
     from guiground.screen import Screenshot
 
 _KEPT = ("status", "point", "box", "image_size", "raw", "kv", "timing_ms", "memory", "warnings")  # of Result.to_json
-_NOT_ANSWERING = ("capture", "load", "total")  # stages that do not count as the latency of an answer
+_NOT_ANSWERING = ("capture", "load", "total")  # all others are the latency of an answer, reading the screenshot too:
+# where another sample had it read, the "shared" stage has that time, so a latency is that of a single question
 
 
 class Locates(Protocol):
@@ -26,29 +28,70 @@ class Locates(Protocol):
     def locate(self, instruction: str, image: "Screenshot") -> "Result": ...
 
 
+class Here:
+    """The run in this process; `cluster.Cluster` has the same face."""
+
+    def __init__(self, locator: "Locator") -> None:
+        self._locator = locator
+
+    def __enter__(self) -> "Here":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        pass
+
+    def settings(self, task: Task) -> dict[str, Any]:
+        """What decides a row; loads the model."""
+        return fingerprint.settings(self._locator, task)
+
+    def run(
+        self,
+        task: Task,
+        samples: Sequence[Sample],
+        pictures: Pictures,
+        journal: Journal,
+        on_row: Callable[[dict[str, Any]], None] = lambda row: None,
+    ) -> list[dict[str, Any]]:
+        """See `run`."""
+        return run(samples, pictures, self._locator, journal, on_row)
+
+
 def run(
     samples: Sequence[Sample],
-    images: Path,
+    pictures: Pictures,
     locator: Locates,
     journal: Journal,
     on_row: Callable[[dict[str, Any]], None] = lambda row: None,
 ) -> list[dict[str, Any]]:
     """One row a sample, in the order of the samples; rows that the journal has are not made again.
 
-    images: the folder of the screenshots. Each screenshot is opened once, for all its samples. Anything that goes wrong
-    with one sample becomes its row with status "error". on_row: called with each new row when it is safe on the disk.
+    pictures: where the screenshots are. Each screenshot is opened once, for all its samples, which follow one another,
+    so that a locator that holds recent screenshots reads it once. Anything that goes wrong with one sample becomes its
+    row with status "error". on_row: called with each new row when it is safe on the disk.
     """
+    for name, group in missing(samples, journal):
+        screenshot, broken = open_picture(pictures, name)
+        for sample in group:
+            said = {"error": broken} if screenshot is None else answer(sample, screenshot, locator)
+            keep(journal, sample, said, on_row)
+    return [journal.rows[sample.id] for sample in samples]
+
+
+def missing(samples: Sequence[Sample], journal: Journal) -> list[tuple[str, list[Sample]]]:
+    """The samples without a final row by their screenshot, in the order of an undisturbed run."""
     by_screenshot: dict[str, list[Sample]] = {}
     for sample in samples:
         by_screenshot.setdefault(sample.image, []).append(sample)
-    for name, group in by_screenshot.items():
-        missing = [sample for sample in group if not journal.finished(sample.id)]
-        screenshot, broken = _open(images / name) if missing else (None, None)
-        for sample in missing:
-            row = {"error": broken} if screenshot is None else answer(sample, screenshot, locator)
-            journal.append({"run": journal.run, **_about(sample), "status": "error", "hit": False, **row})
-            on_row(journal.rows[sample.id])
-    return [journal.rows[sample.id] for sample in samples]
+    unfinished = (
+        (name, [sample for sample in group if not journal.finished(sample.id)]) for name, group in by_screenshot.items()
+    )
+    return [(name, group) for name, group in unfinished if group]
+
+
+def keep(journal: Journal, sample: Sample, said: dict[str, Any], on_row: Callable[[dict[str, Any]], None]) -> None:
+    """Appends the row of a sample; said: what `answer` returned, or the error that kept it from being asked."""
+    journal.append({"run": journal.run, **_about(sample), "status": "error", "hit": False, **said})
+    on_row(journal.rows[sample.id])
 
 
 def answer(sample: Sample, screenshot: "Screenshot", locator: Locates) -> dict[str, Any]:
@@ -57,11 +100,11 @@ def answer(sample: Sample, screenshot: "Screenshot", locator: Locates) -> dict[s
         target = sample.target(screenshot.size)
         result = locator.locate(sample.instruction, screenshot)
     except Exception as error:
-        return {"error": _describe(error)}
+        return {"error": describe(error)}
     said = result.to_json()
     return {
         **{key: said[key] for key in _KEPT},
-        **score(target, result.point),
+        **score(target, result.point, result.status),
         "point": result.point and result.point.to_json(),
         "latency_ms": round(_latency(result.timing_ms), 1),
         "error": None,
@@ -72,20 +115,6 @@ def _latency(timing_ms: Mapping[str, float]) -> float:
     return sum(spent for stage, spent in timing_ms.items() if stage not in _NOT_ANSWERING)
 
 
-def score(target: Box, point: Point | None) -> dict[str, Any]:
-    """The target, whether the point hits it, and how far off it is in pixels (0 inside, None without a point).
-
-    A hit lies in the closed box: on its edge counts. No point is no hit.
-    """
-    distance = None
-    if point is not None:
-        beside = max(target.left - point.x, 0.0, point.x - target.right)
-        above = max(target.top - point.y, 0.0, point.y - target.bottom)
-        distance = math.hypot(beside, above)
-    hit = point is not None and target.contains(point)
-    return {"target": target.to_json(), "hit": hit, "distance_px": distance}
-
-
 def _about(sample: Sample) -> dict[str, Any]:
     return {
         "id": sample.id,
@@ -93,17 +122,19 @@ def _about(sample: Sample) -> dict[str, Any]:
         "image": sample.image,
         "instruction": sample.instruction,
         "group": sample.group,
+        **({"groups": list(sample.groups)} if sample.groups else {}),
     }
 
 
-def _open(path: Path) -> "tuple[Screenshot, None] | tuple[None, dict[str, str]]":
+def open_picture(pictures: Pictures, name: str) -> "tuple[Screenshot, None] | tuple[None, dict[str, str]]":
+    """The screenshot, or the error for its rows."""
     try:
-        return open_image(path), None
+        return pictures.open(name), None
     except Exception as error:
-        return None, _describe(error)
+        return None, describe(error)
 
 
-def _describe(error: Exception) -> dict[str, str]:
+def describe(error: Exception) -> dict[str, str]:
     """The error for a row: in one sentence, and with the way it came if it is none that the user can mend."""
     described = {"type": type(error).__name__, "message": str(error)}
     if not isinstance(error, GuigroundError):

@@ -27,5 +27,21 @@ def stratified(samples: Sequence[Sample], limit: int, seed: int = 0) -> list[Sam
     return [sample for sample in samples if sample.id in drawn]
 
 
+def shard(samples: Sequence[Sample], part: int, parts: int) -> list[Sample]:
+    """The samples of every parts-th screenshot, counted from `part` (0 to parts - 1), so that none is opened twice.
+
+    All shards together are all samples, and no sample is in two. Raises UsageError for a part that there is not.
+    """
+    if not 0 <= part < parts:
+        raise UsageError(f"--shard {part}/{parts} is none of 0/{parts} to {parts - 1}/{parts} (shards count from 0)")
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(sample.image for sample in samples))}
+    chosen = [sample for sample in samples if numbers[sample.image] % parts == part]
+    if not chosen:
+        raise UsageError(
+            f"--shard {part}/{parts} is empty: there are only {len(numbers)} screenshots (take fewer parts)"
+        )
+    return chosen
+
+
 def _lot(sample: Sample, seed: int) -> str:
     return hashlib.sha256(f"{seed} {sample.id}".encode()).hexdigest()

@@ -2,10 +2,18 @@
 
 import math
 from collections.abc import Sequence
+from functools import cache
+from typing import TYPE_CHECKING
 
-_NORMAL_975 = 1.959963984540054  # the 97.5 % point of the standard normal distribution
+if TYPE_CHECKING:
+    from numpy import ndarray
+
+RESAMPLES = 4000
+_CHUNK = 500  # resamples drawn at once: bounds the memory
+_SEED = 0
 
 
+@cache
 def wilson(hits: int, n: int) -> tuple[float, float]:
     """The 95 % interval of a share of hits/n, as shares in [0, 1]; nothing measured gives (0, 1).
 
@@ -14,11 +22,52 @@ def wilson(hits: int, n: int) -> tuple[float, float]:
     """
     if n == 0:
         return 0.0, 1.0
-    share, spread = hits / n, _NORMAL_975**2 / n
-    middle = share + spread / 2
-    half = math.sqrt(spread * (share * (1 - share) + spread / 4))
-    low, high = (middle - half) / (1 + spread), (middle + half) / (1 + spread)
-    return 0.0 if hits == 0 else low, 1.0 if hits == n else high
+    from scipy.stats import binomtest
+
+    interval = binomtest(hits, n).proportion_ci(0.95, method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def clustered(clusters: Sequence[str], parts: "ndarray", wholes: "ndarray") -> "ndarray":
+    """The mean over the columns of parts/wholes, summed over all rows, for RESAMPLES draws of whole clusters.
+
+    clusters: the cluster of each row, such as its screenshot; parts, wholes: [rows, columns]. A column without rows in
+    a draw is left out of that draw's mean. Returns [RESAMPLES], the same for the same input. Source: the cluster
+    bootstrap, A. C. Davison and D. V. Hinkley, "Bootstrap Methods and their Application", 1997, section 3.8.
+    """
+    import numpy
+
+    _, cluster = numpy.unique(numpy.asarray(clusters), return_inverse=True)
+    count = int(cluster.max()) + 1
+    summed = numpy.zeros((2, count, parts.shape[1]))
+    numpy.add.at(summed[0], cluster, parts)
+    numpy.add.at(summed[1], cluster, wholes)
+    random = numpy.random.default_rng(_SEED)
+    drawn = []
+    for start in range(0, RESAMPLES, _CHUNK):
+        weights = random.multinomial(count, [1 / count] * count, size=min(_CHUNK, RESAMPLES - start))
+        above, below = weights @ summed[0], weights @ summed[1]  # [draws, columns]
+        there = below > 0
+        shares = numpy.divide(above, below, out=numpy.zeros_like(above), where=there)
+        drawn.append(shares.sum(1) / numpy.maximum(there.sum(1), 1))
+    return numpy.concatenate(drawn)
+
+
+def macro_interval(
+    groups: Sequence[Sequence[str]], hits: Sequence[bool], clusters: Sequence[str]
+) -> tuple[float, float]:
+    """The 95 % interval of the mean of the groups' accuracies, by drawing screenshots.
+
+    groups: of each row, the groups it counts in; hits, clusters: of each row, whether it was hit and its screenshot.
+    """
+    import numpy
+
+    names = sorted({name for of_row in groups for name in of_row})
+    member = numpy.array([[name in of_row for name in names] for of_row in groups], dtype=float)
+    low, high = numpy.quantile(
+        clustered(clusters, member * numpy.array(hits, dtype=float)[:, None], member), (0.025, 0.975)
+    )
+    return float(low), float(high)
 
 
 def percentile(values: Sequence[float], share: float) -> float | None:

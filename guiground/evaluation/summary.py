@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from guiground.evaluation.statistics import mean, percentile, wilson
+from guiground.evaluation.statistics import macro_interval, mean, percentile, wilson
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -15,12 +15,16 @@ _CACHE = ("tokens_seen", "tokens_held", "bytes_full", "bytes_held")
 def summarise(task: str, rows: Sequence[dict[str, Any]], settings: dict[str, Any], run: str) -> dict[str, Any]:
     """What a run measured; rows: those of `run.run`, settings: those of `fingerprint.settings`, run: their hash.
 
-    accuracy: hits over all rows (micro), in [0, 1]; refusals, unreadable answers and errors count as misses. macro: the
-    mean of the groups' accuracies. latency_ms and kv: over the rows with an answer; kv holds means.
+    accuracy: hits over all rows (micro), in [0, 1]; refusals where something is to be found, unreadable answers and
+    errors count as misses. macro: the mean of the groups' accuracies, its interval by drawing screenshots. latency_ms,
+    kv and memory: over the rows with an answer; kv holds means, memory the bytes of weights, of the fullest cache, and
+    of the highest peak.
     """
+    member = [row.get("groups") or [row["group"]] for row in rows]
     groups = defaultdict(list)
-    for row in rows:
-        groups[row["group"]].append(row["hit"])
+    for names, row in zip(member, rows, strict=True):
+        for name in names:
+            groups[name].append(row["hit"])
     statuses = Counter(row["status"] for row in rows)
     answered = [row for row in rows if row["status"] != "error"]
     latencies = [row["latency_ms"] for row in answered]
@@ -30,6 +34,7 @@ def summarise(task: str, rows: Sequence[dict[str, Any]], settings: dict[str, Any
         "task": task,
         **_share([row["hit"] for row in rows]),
         "macro": mean([group["accuracy"] for group in by_group.values()]),
+        "macro_ci95": list(macro_interval(member, [row["hit"] for row in rows], [row["image"] for row in rows])),
         "groups": by_group,
         "unparsable": statuses["unparsable"],
         "truncated": statuses["truncated"],
@@ -37,6 +42,7 @@ def summarise(task: str, rows: Sequence[dict[str, Any]], settings: dict[str, Any
         "errors": statuses["error"],
         "screenshots": len({row["image"] for row in rows}),
         "latency_ms": {"p50": percentile(latencies, 0.5), "p95": percentile(latencies, 0.95)},
+        "memory": _memory(answered),
         "model": settings["model"],
         "kv": {"method": settings["method"], "budget": settings["budget"], **cache},
         "device": settings["device"],
@@ -67,8 +73,9 @@ def remarks(summary: dict[str, Any]) -> list[str]:
     without = [f"{summary[kind]} {kind}" for kind in ("refused", "unparsable", "truncated", "errors") if summary[kind]]
     lines = [
         f"model {summary['model']}, method {kv['method']}, budget {kv['budget'] or 'none'}, run {summary['run']}",
-        f"a hit lies in the closed box; macro (mean of the groups) {100 * summary['macro']:.1f} %; "
-        f"misses without a point: {', '.join(without) or 'none'}",
+        f"a hit lies in the closed box; macro (mean of the groups) {100 * summary['macro']:.1f} %, "
+        f"95 % interval {100 * summary['macro_ci95'][0]:.1f} - {100 * summary['macro_ci95'][1]:.1f}; "
+        f"answers without a point: {', '.join(without) or 'none'}",
     ]
     if kv["tokens_seen"]:
         lines.append(
@@ -76,7 +83,26 @@ def remarks(summary: dict[str, Any]) -> list[str]:
             f"{kv['bytes_held'] / 2**20:.2f} of {kv['bytes_full'] / 2**20:.2f} MiB (means); "
             f"latency p50 {latency['p50']:.0f} ms, p95 {latency['p95']:.0f} ms"
         )
+    memory = summary["memory"]
+    if memory["peak_bytes"]:
+        rest = memory["peak_bytes"] - memory["weights_bytes"] - memory["cache_bytes"]
+        lines.append(
+            f"memory: {memory['peak_bytes'] / 2**20:.0f} MiB at the peak ({memory['peak_of']}): weights "
+            f"{memory['weights_bytes'] / 2**20:.0f}, cache {memory['cache_bytes'] / 2**20:.1f}, prefill and the rest "
+            f"{rest / 2**20:.0f}"
+        )
     return lines
+
+
+def _memory(answered: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    used = [row["memory"] for row in answered if row.get("memory")]
+    peaks = [memory["peak_bytes"] for memory in used if memory["peak_bytes"]]
+    return {
+        "weights_bytes": max((memory["weights_bytes"] for memory in used), default=None),
+        "cache_bytes": max((memory["kv_bytes"] for memory in used), default=None),
+        "peak_bytes": max(peaks, default=None),
+        "peak_of": used[0]["peak_of"] if used else None,
+    }
 
 
 def _share(hits: Sequence[bool]) -> dict[str, Any]:

@@ -17,7 +17,8 @@ MAX_ASPECT = 200  # the longer side over the shorter one; the image processor re
 class Patches:
     """A picture as a checkpoint sees it.
 
-    tensors: pixel_values  # [patches, channels x temporal x patch x patch] and image_grid_thw  # [1, 3].
+    tensors: pixel_values  # [patches, channels x temporal x patch x patch] and image_grid_thw  # [1, 3]; the former is
+    left out once a model has read them.
     resized: the size at which the screenshot stands in the picture, padding not counted. canvas: the whole picture.
     token_grid: the picture's image tokens, columns by rows.
     """

@@ -11,7 +11,7 @@ from guiground.geometry import Size
 from guiground.models import folder as folders
 from guiground.models.answer import Answer, parse
 from guiground.models.catalogue import FAMILIES, Entry, find, find_folder
-from guiground.models.image import patches
+from guiground.models.image import Patches, patches
 from guiground.models.prompt import encode, render
 from guiground.models.spec import ModelSpec
 
@@ -41,6 +41,11 @@ class Inputs:
     image_start: tuple[int, ...]
     prompts: tuple[str, ...]
 
+    @property
+    def until_picture_end(self) -> tuple[int, ...]:
+        """The first row's tokens up to the last one of its picture."""
+        return tuple(self.tensors["input_ids"][0, : self.image_start[0] + self.image_tokens].tolist())
+
 
 @dataclass(frozen=True, slots=True)
 class Grounder:
@@ -66,13 +71,17 @@ class Grounder:
     def dtype(self) -> "torch.dtype":
         return self.model.dtype
 
-    def prepare(self, image: "Image", instructions: Sequence[str]) -> Inputs:
-        """The inputs for one screenshot and at least one instruction. Raises UsageError for pictures it cannot take."""
+    def look(self, image: "Image") -> Patches:
+        """The screenshot as the model sees it. Raises UsageError for pictures it cannot take."""
+        return patches(image, self.spec.pixels, self.image_processor)
+
+    def prepare(self, image: "Image | Patches", instructions: Sequence[str]) -> Inputs:
+        """The inputs for one screenshot, which may have been looked at before, and at least one instruction."""
         import torch
 
         if not instructions:
             raise UsageError("there is no instruction (give at least one)")
-        seen = patches(image, self.spec.pixels, self.image_processor)
+        seen = image if isinstance(image, Patches) else self.look(image)
         image_tokens = int(seen.tensors["image_grid_thw"].prod()) // self.image_processor.merge_size**2
         prompt, thinking = self.spec.prompt, self.spec.generation.thinking
         texts = [render(prompt, instruction, seen.canvas, self.tokenizer, thinking) for instruction in instructions]
@@ -83,8 +92,7 @@ class Grounder:
             "input_ids": torch.tensor(ids),
             "attention_mask": torch.tensor(mask),
             "mm_token_type_ids": (torch.tensor(ids) == image_token).long(),
-            "pixel_values": seen.tensors["pixel_values"].repeat(len(rows), 1),
-            "image_grid_thw": seen.tensors["image_grid_thw"].repeat(len(rows), 1),
+            **{name: torch.cat([tensor] * len(rows)) for name, tensor in seen.tensors.items()},
         }
         tensors = {name: tensor.to(self.device) for name, tensor in tensors.items()}
         starts = tuple(row.index(image_token) for row in ids)

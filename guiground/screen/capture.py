@@ -1,40 +1,142 @@
-"""Grabbing a monitor: pixels and geometry from one call, so that nothing can move between them."""
+"""Grabbing the screen: pixels and geometry from one call, so that nothing can move between them."""
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-from guiground.errors import CaptureError
+from guiground.errors import CaptureError, UsageError
+from guiground.geometry import Box, Hop
 from guiground.meter import Clock
 from guiground.screen.screenshot import Monitor, Screenshot
 
+WHOLE = "all"
 
-def grab() -> Screenshot:
-    """The primary monitor as it looks now, without the mouse pointer.
 
-    The primary monitor is the one that the system marks as such, else the first.
+class BlackScreen(CaptureError):
+    """The capture is black throughout: there is no permission, or nothing on the screen yet."""
+
+
+def monitors() -> list[Monitor]:
+    """The monitors that are connected, without the desktop as a whole. Raises CaptureError without a display."""
+    with _session() as session:
+        return _monitors(session)[1:]
+
+
+def grab(monitor: int | str | None = None, region: Box | None = None, window: str | None = None) -> Screenshot:
+    """The screen, or a part of it, as it looks now, without the mouse pointer.
+
+    monitor: its number, its name, or "all"; by default the primary one, which is the one that the system marks as such,
+    else the first. region: in desktop units, from the corner of the monitor or window if one is named, else of the
+    desktop. window: part of a title. Regions and windows are cut at the edges of the screen.
     Raises CaptureError when there is no display, when the system refuses, or when the picture is black throughout,
-    which is what a desktop without permission to capture hands out.
+    which is what a desktop without permission to capture hands out; UsageError for what is not there.
     """
-    import mss
     from PIL import Image
 
-    clock = Clock()
+    clock, remarks = Clock(), []
+    with _session() as session:
+        known = _monitors(session)
+        if window is not None:
+            from guiground.screen.windows import find
+
+            found = find(window)
+            remarks += found.remarks
+            area, edges = found.area, known[0].area
+        else:
+            chosen = known[0] if monitor is None and region is not None else _choose(known, monitor)
+            area = edges = chosen.area
+        if region is not None:
+            named = window is not None or monitor is not None
+            left, top = (area.left, area.top) if named else (0, 0)
+            wanted = Box.from_xywh(left + region.left, top + region.top, region.width, region.height)
+            edges, area = area.intersection(edges) or edges, wanted
+        area = _cut(area, edges, remarks)
+        home = next((one for one in known[1:] if one.area.intersection(area) == area), known[0])
+        left, top, width, height = (round(side) for side in (area.left, area.top, area.width, area.height))
+        shot = session.grab({"left": left, "top": top, "width": width, "height": height})
+    image = Image.frombytes("RGB", (shot.width, shot.height), bytes(shot.bgra), "raw", "BGRX")
+    scale = shot.width / width
+    seen = Monitor(home.index, home.left, home.top, home.width, home.height, scale, home.name, home.primary)
+    placed = None
+    if area != home.area:
+        offset = (left - home.left) * scale, (top - home.top) * scale
+        placed = Hop("region -> capture", 1.0, 1.0, *offset)
+    clock.stop("capture")
+    remarks += _one_colour(image, whole=placed is None)
+    return Screenshot(image, seen, tuple(remarks), clock.spent["capture"], placed)
+
+
+def _cut(area: Box, edges: Box, remarks: list[str]) -> Box:
+    """The whole units of the area that are within the edges."""
+    area = Box(*(round(edge) for edge in area.to_json()))
+    inside = area.intersection(edges)
+    if inside is None:
+        left, top, width, height = (f"{side:g}" for side in (edges.left, edges.top, edges.width, edges.height))
+        raise UsageError(
+            f"region {_xywh(area)} lies outside of {width}x{height} at ({left}, {top})"
+            " (see the monitors with: guiground screenshot --list)"
+        )
+    if inside != area:
+        remarks.append(f"{_xywh(area)} reaches beyond what is there: it was cut to {_xywh(inside)}")
+    return inside
+
+
+def _xywh(box: Box) -> str:
+    return f"{box.left:g},{box.top:g},{box.width:g},{box.height:g}"
+
+
+def _choose(known: list[Monitor], wanted: int | str | None) -> Monitor:
+    """The monitor that a number or name stands for; known[0] is the whole desktop."""
+    if wanted is None:
+        return next((monitor for monitor in known[1:] if monitor.primary), known[1])
+    text = str(wanted).strip().casefold()
+    if text == WHOLE:
+        return known[0]
+    for monitor in known[1:]:
+        if text and text in (str(monitor.index), monitor.name.casefold()):
+            return monitor
+    names = [f"{one.index} ({one.name})" if one.name else str(one.index) for one in known[1:]]
+    raise UsageError(f"there is no monitor '{wanted}' (choose from: {', '.join(names)}, {WHOLE})")
+
+
+@contextmanager
+def _session() -> Iterator[Any]:
+    """mss, connected to the screen; what it has against that becomes a CaptureError."""
+    import mss
+
+    if sys.platform == "darwin":
+        import mss.darwin
+
+        mss.darwin.IMAGE_OPTIONS = 0  # physical pixels: mss would scale a Retina screen down
     try:
         with mss.MSS() as session:
-            monitors = list(session.monitors)[1:]  # [0] is the whole desktop
-            if not monitors:
-                raise CaptureError("no monitor is connected (give a picture with --image FILE)")
-            index = next((i for i, monitor in enumerate(monitors) if _field(monitor, "is_primary")), 0)
-            shot = session.grab(monitors[index])
+            yield session
     except (mss.ScreenShotError, OSError) as error:
         raise CaptureError(_refusal(error)) from error
-    image = Image.frombytes("RGB", (shot.width, shot.height), bytes(shot.bgra), "raw", "BGRX")
-    left, top, width, height = (_field(monitors[index], name) for name in ("left", "top", "width", "height"))
-    monitor = Monitor(index + 1, left, top, width, height, shot.width / width)
-    clock.stop("capture")
-    return Screenshot(image, monitor, _one_colour(image), clock.spent["capture"])
+
+
+def _monitors(session: Any) -> list[Monitor]:
+    """The whole desktop, then its monitors."""
+    found = list(session.monitors)
+    if len(found) < 2:
+        raise CaptureError("no monitor is connected (give a picture with --image FILE)")
+    listed = []
+    for index, monitor in enumerate(found):
+        left, top, width, height = (int(_field(monitor, name)) for name in ("left", "top", "width", "height"))
+        name = _field(monitor, "output") or _field(monitor, "name") or ""
+        scale = _scale(session, left, top) if index else 1.0
+        primary = index > 0 and bool(_field(monitor, "is_primary"))
+        listed.append(Monitor(index, left, top, width, height, scale, name if index else WHOLE, primary))
+    return listed
+
+
+def _scale(session: Any, left: int, top: int) -> float:
+    """Captured pixels per desktop unit: the same everywhere but on macOS, which is asked by a small grab."""
+    if sys.platform != "darwin":
+        return 1.0
+    return session.grab({"left": left, "top": top, "width": 8, "height": 8}).width / 8
 
 
 def _field(monitor: Any, name: str) -> Any:
@@ -42,18 +144,19 @@ def _field(monitor: Any, name: str) -> Any:
     return monitor.get(name) if isinstance(monitor, Mapping) else getattr(monitor, name, None)
 
 
-def _one_colour(image: Any) -> tuple[str, ...]:
+def _one_colour(image: Any, whole: bool) -> tuple[str, ...]:
     ranges = image.getextrema()
     if any(low != high for low, high in ranges):
         return ()
-    if all(high == 0 for _, high in ranges):
-        raise CaptureError(
-            f"the screen capture is black throughout ({_permission()}, or give a picture with --image FILE)"
+    if whole and all(high == 0 for _, high in ranges):
+        raise BlackScreen(
+            f"the screen capture is black throughout ({permission()}, or give a picture with --image FILE)"
         )
-    return (f"the screen capture is one plain colour: is the right thing on the screen? ({_permission()})",)
+    return (f"the screen capture is one plain colour: is the right thing on the screen? ({permission()})",)
 
 
-def _permission() -> str:
+def permission() -> str:
+    """What to do when a capture succeeds and shows nothing, on this platform."""
     if sys.platform == "darwin":
         return "allow Screen Recording for this terminal in System Settings > Privacy & Security"
     if os.environ.get("WAYLAND_DISPLAY"):

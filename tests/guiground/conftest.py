@@ -1,5 +1,9 @@
 """Fixtures for all tests of guiground: tiny random checkpoints on disk, and no network."""
 
+import json
+import shutil
+import sys
+
 import pytest
 from tiny_checkpoints import build
 
@@ -21,3 +25,35 @@ def tiny_checkpoint(tmp_path_factory):
         return built[family]
 
     return checkpoint
+
+
+@pytest.fixture(scope="session")
+def answering(tiny_checkpoint, tmp_path_factory):
+    """answering("(40, 60)") -> a tiny checkpoint whose answers begin so, because they are prefilled."""
+    built = {}
+
+    def checkpoint(answer: str):
+        if answer not in built:
+            built[answer] = tmp_path_factory.mktemp("answering") / "model"
+            shutil.copytree(tiny_checkpoint("qwen2_5_vl"), built[answer])
+            lines = ('like = "gta1-7b-2507"', "[prompt]", f"prefill = {json.dumps(answer)}", "[generation]")
+            (built[answer] / "guiground.toml").write_text("\n".join((*lines, "max_new_tokens = 1")))
+        return built[answer]
+
+    return checkpoint
+
+
+@pytest.fixture
+def here(capfd, monkeypatch):
+    """The command in this process, without the seconds it takes to import torch: code, stdout, stderr."""
+    monkeypatch.setattr(sys, "warnoptions", ["default"])  # main leaves the tests' own warning filters alone
+
+    def call(*arguments):
+        from guiground import cli
+
+        capfd.readouterr()  # what making a checkpoint said
+        with pytest.raises(SystemExit) as ended:
+            cli.main([str(argument) for argument in arguments])
+        return (ended.value.code, *capfd.readouterr())
+
+    return call

@@ -20,25 +20,12 @@ from guiground import cli
 from guiground.models.catalogue import find
 
 ROOT = Path(__file__).parents[2]
-HELPFUL = ([], ["locate"], ["models"])  # the commands whose examples are run here
+HELPFUL = ([], ["locate"], ["screenshot"], ["models"])  # the commands whose examples are run here
 
 
 def run(*arguments, **settings):
     settings = {"cwd": ROOT, "capture_output": True, "timeout": 120, "text": True, **settings}
     return subprocess.run([sys.executable, "-m", "guiground", *arguments], **settings)
-
-
-@pytest.fixture
-def here(capfd, monkeypatch):
-    """The same command in this process, without the seconds it takes to import torch: code, stdout, stderr."""
-    monkeypatch.setattr(sys, "warnoptions", ["default"])  # main leaves the tests' own warning filters alone
-
-    def call(*arguments):
-        with pytest.raises(SystemExit) as ended:
-            cli.main([str(argument) for argument in arguments])
-        return (ended.value.code, *capfd.readouterr())
-
-    return call
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +99,7 @@ def test_overlay(here, shot, finding, tmp_path):
     ("arguments", "words"),
     [
         (["locat"], "did you mean locate?"),
-        (["locate"], "missing argument 'INSTRUCTION' (see guiground locate --help)"),
+        (["locate"], "an INSTRUCTION, or --queries FILE"),
         (["locate", "x", "--imagine", "a.png"], "--imag"),
         (["locate", ""], "instruction is empty"),
         (["locate", "x" * 10_000], "10,000 characters, where 1,000 are allowed"),
@@ -152,16 +139,16 @@ def test_memory_that_runs_out_is_exit_4(here, shot, finding, monkeypatch):
     def fail(*arguments, **settings):
         raise MemoryError
 
-    monkeypatch.setattr("guiground.locator._generate", fail)
+    monkeypatch.setattr("guiground.locator.answer", fail)
     code, out, err = here("locate", "x", "-i", shot, "-m", finding)
     assert (code, out, err.count("\n")) == (4, "", 1) and "--max-pixels" in err
 
 
 def test_bugs_keep_their_traceback(shot, finding, tmp_path):
     program = (
-        "import guiground.locator, guiground.cli\n"
+        "import guiground.screen.capture, guiground.cli\n"
         "def broken(*arguments): raise KeyError('a bug')\n"
-        "guiground.locator.take_screenshot = broken\n"
+        "guiground.screen.capture.grab = broken\n"
         "guiground.cli.main(['locate', 'x'])"
     )
     ran = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60)
@@ -235,7 +222,7 @@ def test_help_is_quick_and_needs_no_torch():
     assert all(name in ran.stdout for name in cli.COMMANDS)
     assert min(times) < 0.3
     program = "import sys, guiground.cli as c\ntry: c.main({})\nexcept SystemExit: print(chr(0), *sys.modules)"
-    for arguments in (["--help"], ["--version"], ["locate", "--help"], ["models", "--help"], ["eval", "--help"]):
+    for arguments in (["--help"], ["--version"], ["locate", "--help"], ["screenshot", "--help"], ["eval", "--help"]):
         command = [sys.executable, "-c", program.format(arguments)]
         loaded = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60).stdout
         loaded = set(loaded.partition("\0")[2].split())

@@ -6,7 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guiground.errors import UsageError
-from guiground.geometry import SPACES, Box, Chain, Hop, Point, Size, capture_to_desktop, model_to_screenshot
+from guiground.geometry import (
+    SPACES,
+    Box,
+    Chain,
+    CoordinateMap,
+    Hop,
+    Point,
+    Size,
+    capture_to_desktop,
+    model_to_screenshot,
+)
 
 sizes = st.builds(Size, st.integers(1, 10_000), st.integers(1, 10_000))
 numbers = st.floats(-20_000, 20_000)
@@ -55,6 +65,35 @@ def test_a_chain_survives_json(space, resized, screenshot, origin, scale):
     assert Chain.from_json(json.loads(json.dumps(chain.to_json()))) == chain
 
 
+@given(sizes, origins, origins, scales, points)
+def test_a_coordinate_map_survives_as_text(size, left, top, scale, point):
+    chain = capture_to_desktop(left, top, scale)
+    token = str(CoordinateMap.of(size, chain))
+    again = CoordinateMap.parse(token)
+    assert close(again.hop().apply(point), chain.apply(point), 1e-4) and again.size == size and str(again) == token
+
+
+@given(spaces, sizes, sizes, origins, scales, points)
+def test_a_joined_chain_does_the_same_in_one_hop(space, resized, screenshot, origin, scale, point):
+    chain = model_to_screenshot(space, resized, screenshot).then(capture_to_desktop(origin, -origin, scale))
+    assert close(chain.joined("model -> desktop").apply(point), chain.apply(point), 1e-3)
+    assert Chain().joined("a -> a") == Hop("a -> a", 1, 1)
+
+
+@given(points, points, points, points)
+def test_an_intersection_is_what_both_boxes_have(a, b, c, d):
+    one, two = Box(*a, *b), Box(*c, *d)
+    shared = one.intersection(two)
+    assert shared == two.intersection(one)
+    if shared is None:
+        assert min(one.right, two.right) <= max(one.left, two.left) or (
+            min(one.bottom, two.bottom) <= max(one.top, two.top)
+        )
+    else:
+        assert one.contains(shared.center) and two.contains(shared.center)
+        assert shared.intersection(one) == shared == shared.intersection(two)
+
+
 def test_a_monitor_left_of_the_first_at_scale_two():
     desktop = capture_to_desktop(-1440, -300, 2)
     assert desktop.apply(Point(0, 0)) == Point(-1440, -300)
@@ -96,6 +135,11 @@ def test_clamped_points_are_on_a_pixel_and_inner_ones_stay(size, point):
         (lambda: capture_to_desktop(0, 0, 0), "above 0"),
         (lambda: capture_to_desktop(0, 0, math.nan), "above 0"),
         (lambda: Hop("a -> b", -1, 1), "a -> b"),
+        (lambda: CoordinateMap.parse("v2:1,1:0,0:1"), "v2:1,1:0,0:1.*WIDTH"),
+        (lambda: CoordinateMap.parse("v1:1,1:0,0:0"), "no coordinate map"),
+        (lambda: CoordinateMap.parse("v1:1,1:0,nan:1"), "no coordinate map"),
+        (lambda: CoordinateMap.parse("v1:0,1:0,0:1"), "no coordinate map"),
+        (lambda: CoordinateMap.parse("640,400"), "no coordinate map"),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_one_sentence(make, words):

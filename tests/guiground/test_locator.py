@@ -9,10 +9,12 @@ from PIL import Image
 
 import guiground
 from guiground import Box, Locator, Point, Result
+from guiground.answering import generate
 from guiground.errors import ModelError, UsageError
 from guiground.geometry import Chain, Hop, Size
-from guiground.locator import _generate, _memory_explained, _place
+from guiground.locator import _place
 from guiground.models.answer import Answer
+from guiground.models.running import memory_explained
 from guiground.models.spec import Generation
 from guiground.screen import Monitor, Screenshot
 
@@ -130,8 +132,9 @@ def test_the_record_is_plain_json(finding, picture):
     assert record["schema_version"] == 1 and record["instruction"] == "the Säve button"
     assert set(record["kv"]) == {"method", "budget", "tokens_seen", "tokens_held", "bytes_full", "bytes_held"}
     stages = record["timing_ms"]
-    assert list(stages) == ["capture", "load", "prepare", "generate", "parse", "total"]
+    assert list(stages) == ["capture", "load", "read", "prepare", "generate", "parse", "shared", "total"]
     assert sum(spent for stage, spent in stages.items() if stage != "total") == pytest.approx(stages["total"], abs=0.4)
+    assert stages["shared"] == 0
     assert record["model"] == {"name": "model", "revision": None, "device": "cpu", "dtype": "float32"}
     assert record["memory"]["weights_bytes"] > 0 and record["memory"]["peak_of"] == "process"
 
@@ -181,7 +184,8 @@ class Speaker:
         self.spec = type("Spec", (), {"generation": Generation(max_new_tokens=3, stop=stop)})
 
     def generate(self, input_ids, **settings):
-        return torch.cat([input_ids, torch.tensor([self.ids])], dim=-1)
+        made = torch.cat([input_ids, torch.tensor([self.ids])], dim=-1)
+        return type("Output", (), {"sequences": made, "logits": [torch.zeros(1, 9) for _ in self.ids]})
 
     def decode(self, ids):
         return "".join(map(str, ids))
@@ -189,11 +193,12 @@ class Speaker:
 
 @pytest.mark.parametrize(
     ("ids", "stop", "cut_off"),
-    [([1, 2, 3], (), True), ([1, 2, 7], (), False), ([1, 8], (), False), ([1, 2, 3], ("23",), False), ([], (), False)],
+    [([1, 2, 3], (), True), ([1, 2, 7], (), False), ([1, 8], (), False), ([1, 2, 3], ("23",), False)],
 )
 def test_an_answer_is_cut_off_only_at_the_limit(ids, stop, cut_off):
     prompt = {"input_ids": torch.tensor([[5, 5]])}
-    assert _generate(Speaker(ids, stop), prompt, None) == (ids, cut_off)
+    made = generate(Speaker(ids, stop), prompt, None)
+    assert (made.ids, made.truncated, len(made.logits)) == (ids, cut_off, len(ids))
 
 
 @pytest.mark.parametrize(
@@ -241,9 +246,9 @@ def test_memory_that_runs_out_has_a_remedy(finding, picture, monkeypatch, error)
 
 
 def test_what_torch_itself_says_is_known_and_other_errors_stay():
-    with pytest.raises(ModelError, match="--max-pixels"), _memory_explained():
+    with pytest.raises(ModelError, match="--max-pixels"), memory_explained():
         torch.empty(1 << 60, dtype=torch.uint8)
-    with pytest.raises(RuntimeError, match="a bug"), _memory_explained():
+    with pytest.raises(RuntimeError, match="a bug"), memory_explained():
         raise RuntimeError("a bug")
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from guiground import Locator
 from guiground.errors import CaptureError
-from guiground.geometry import Point, Size
+from guiground.geometry import Box, Point, Size
 from guiground.screen import Monitor, grab
 
 HAS_XVFB = shutil.which("Xvfb") is not None
@@ -74,7 +74,7 @@ def test_the_primary_monitor_wins_also_left_of_the_origin(session):
     monitors = [region(-64, 0, 128, 48), region(0, 0, 64, 48), region(-64, -10, 64, 48, is_primary=True)]
     made = session(monitors, gradient(64, 48))
     shot = grab()
-    assert made.grabbed is monitors[2] and shot.monitor.index == 2
+    assert made.grabbed == region(-64, -10, 64, 48) and (shot.monitor.index, shot.monitor.primary) == (2, True)
     assert shot.monitor.to_desktop().apply(Point(5, 5)) == Point(-59, -5)
 
 
@@ -182,7 +182,7 @@ def test_an_empty_screen_is_black_and_refused(xvfb):
 def test_a_real_screen(window):
     ran = run_locate(window, ("-c", GRAB))
     assert "[(16, 32, 48), (240, 160, 16)]" in ran.stdout, ran
-    assert "Monitor(index=1, left=0, top=0, width=320, height=240, scale=1.0)" in ran.stdout
+    assert "Monitor(index=1, left=0, top=0, width=320, height=240, scale=1.0, name='screen', primary=" in ran.stdout
 
 
 @needs_xvfb
@@ -192,6 +192,6 @@ def test_locate_on_a_real_screen(window, monkeypatch, tiny_checkpoint, tmp_path)
     (model / "guiground.toml").write_text("\n".join(lines))
     monkeypatch.setenv("DISPLAY", window)
     result = Locator(model).locate("the orange area")
-    assert result.image_size == Size(320, 240) and result.monitor == Monitor(1, 0, 0, 320, 240, 1.0)
+    assert result.image_size == Size(320, 240) and result.monitor.area == Box(0, 0, 320, 240)
     resized = 28 * round(320 / 28), 28 * round(240 / 28)
     assert list(result) == [140 * 320 // resized[0], 56 * 240 // resized[1]]

@@ -123,6 +123,7 @@ def test_ids_follow_the_content_not_the_place_and_twins_differ(write_json, targe
         ([10, 20, 30, 40], "xyxy", [10, 20, 30, 40]),
         ([0.1, 0.25, 0.5, 1], "normalised", [10, 20, 50, 80]),
         ([-1, -1, 102, 82], "xywh", [-1, -1, 101, 81]),
+        ([-3, 0, 106, 83], "xywh", [-3, 0, 103, 83]),
     ],
 )
 def test_every_form_of_box_becomes_edges_in_pixels(numbers, form, box):
@@ -135,8 +136,8 @@ def test_every_form_of_box_becomes_edges_in_pixels(numbers, form, box):
         ([10, 20, 0, 10], "xywh", "has no area"),
         ([10, 20, 5, -10], "xywh", "has no area"),
         ([50, 20, 40, 30], "xyxy", "has no area"),
-        ([90, 20, 12, 10], "xywh", "sticks out of its picture of 100x80 pixels by 2"),
-        ([-1.5, 20, 30, 10], "xywh", "sticks out of its picture of 100x80 pixels by 1.5"),
+        ([90, 20, 14, 10], "xywh", "sticks out of its picture of 100x80 pixels by 4"),
+        ([-3.5, 20, 30, 10], "xywh", "sticks out of its picture of 100x80 pixels by 3.5"),
         ([0.1, 0.2, 1.5, 0.9], "normalised", "sticks out"),
     ],
 )

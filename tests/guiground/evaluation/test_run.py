@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guiground.errors import ModelError, UsageError
-from guiground.evaluation import annotations, run, tasks
+from guiground.evaluation import annotations, run, tables, targets, tasks
 from guiground.evaluation.journal import Journal
 from guiground.geometry import Box, Point
 
@@ -36,7 +36,7 @@ def found(write_json, target):
 def measure(found, locator, folder=None, run_hash="abc"):
     with Journal(folder) as journal:
         journal.begin(run_hash, {"model": "fake"})
-        return run.run(annotations.load(found), found.images, locator, journal)
+        return run.run(annotations.load(found), found.pictures, locator, journal)
 
 
 def lines(folder):
@@ -61,14 +61,14 @@ def test_every_sample_has_a_row_and_what_names_no_point_is_a_miss(found, fake_lo
     [(10, 20, True), (40, 30, True), (10, 30, True), (9.999, 25, False), (40.001, 25, False), (20, 30.001, False)],
 )
 def test_edges_belong_to_the_box(x, y, hit):
-    assert run.score(Box.from_xywh(10, 20, 30, 10), Point(x, y))["hit"] is hit
+    assert targets.score(Box.from_xywh(10, 20, 30, 10), Point(x, y))["hit"] is hit
 
 
 def test_samples_of_one_screenshot_are_asked_together(found, fake_locator, monkeypatch):
     locator = fake_locator(ANSWERS)
     opened = []
-    real = run.open_image
-    monkeypatch.setattr(run, "open_image", lambda path: opened.append(path.name) or real(path))
+    real = tables.open_image
+    monkeypatch.setattr(tables, "open_image", lambda path: opened.append(path.name) or real(path))
     measure(found, locator)
     assert opened == ["pc_1.png", "pc_2.png", "pc_0.png"]
     assert locator.asked == [f"target {number}" for number in (1, 4, 2, 5, 3, 6)]
@@ -170,7 +170,7 @@ def test_rows_of_other_settings_are_kept_and_not_counted(found, fake_locator, tm
     with Journal(tmp_path) as journal:
         journal.begin("new", {})
         assert journal.others() == 1
-        rows = run.run(annotations.load(found), found.images, fake_locator(ANSWERS), journal)
+        rows = run.run(annotations.load(found), found.pictures, fake_locator(ANSWERS), journal)
     assert [row["hit"] for row in rows].count(True) == 2
     assert len(lines(tmp_path)) == 12
     assert json.loads((tmp_path / "run-old.json").read_text())["settings"] == {"model": "fake"}

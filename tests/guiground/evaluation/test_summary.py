@@ -79,7 +79,11 @@ def test_the_table_and_the_remarks_say_the_same_numbers():
     assert "all (micro)" in text
     assert "37.5" in text
     said = "\n".join(summary.remarks(measured))
-    for part in ("macro (mean of the groups) 37.5 %", "1 refused, 1 unparsable, 1 truncated, 1 errors", "64 of 300"):
+    for part in (
+        "macro (mean of the groups) 37.5 %, 95 % interval",
+        "1 refused, 1 unparsable, 1 truncated, 1 errors",
+        "64 of 300",
+    ):
         assert part in said
 
 

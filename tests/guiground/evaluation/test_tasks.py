@@ -4,17 +4,29 @@ from pathlib import Path
 import pytest
 
 from guiground.errors import UsageError
-from guiground.evaluation import annotations, tasks
+from guiground.evaluation import annotations, forms, tasks
 
 
-def test_the_four_benchmarks_are_there_and_say_what_they_are():
-    assert tasks.names() == ["desk", "screenspot", "screenspot-pro", "screenspot-v2"]
+def test_the_benchmarks_are_there_and_say_what_they_are():
+    assert tasks.names() == [
+        "desk",
+        "mmbench-gui-l2",
+        "osworld-g",
+        "osworld-g-refined",
+        "screenspot",
+        "screenspot-pro",
+        "screenspot-v2",
+        "screenspot-v2-variants",
+        "ui-vision",
+    ]
     for name in tasks.names():
         task = tasks.find(name)
         assert task.name == name
         assert all((task.title, task.about, task.source, task.licence, task.get, task.metric, task.groups))
-        assert task.layout.box in ("xywh", "xyxy", "normalised")
+        assert task.layout.box in forms.FORMS
+        assert task.headline in ("micro", "macro")
         assert not task.instead or task.instead in tasks.names()
+        assert not task.hub or task.hub.repository.count("/") == 1
 
 
 def test_an_unknown_name_is_answered_with_the_nearest():
@@ -47,7 +59,7 @@ def test_screenspot_pro_has_xyxy_boxes_and_groups_of_applications(tmp_path, writ
     assert sample.target().to_json() == [10, 20, 30, 40]
 
 
-@pytest.mark.parametrize("name", ["screenspot", "screenspot-v2", "screenspot-pro"])
+@pytest.mark.parametrize("name", [name for name in tasks.names() if name != "desk"])
 @pytest.mark.parametrize("data", [None, "empty", "missing"])
 def test_a_benchmark_that_is_not_there_says_how_to_get_it(tmp_path, name, data):
     (tmp_path / "empty").mkdir()

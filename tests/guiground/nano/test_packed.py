@@ -62,7 +62,7 @@ def test_packed_questions_equal_the_stock_model_asked_one_by_one(model):
             ids = [arch.START, arch.VISION_START, *[arch.IMAGE] * 80, arch.VISION_END, arch.GROUND, *asked]
             stock = model(**stock_inputs(scene.image, torch.tensor([ids]))).logits[0, -11:-1]
             assert torch.allclose(stock, ours[0, q], atol=2e-4)
-    assert pointer.shape == (1, batch.questions.shape[1], 9, 2, 80)
+    assert pointer.shape == (1, batch.questions.shape[1], 9, 4, 80)
 
 
 def test_greedy_answers_equal_generate(model):

@@ -1,0 +1,55 @@
+"""Asking a model where things are, for the commands that look before they do something."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from guiground.cli.options import ModelChoice
+from guiground.cli.progress import status
+from guiground.errors import AnswerError
+
+if TYPE_CHECKING:
+    from guiground.locator import Locator
+    from guiground.record import Record
+    from guiground.result import Result
+    from guiground.screen import Screenshot
+
+EXIT_CODES = {"found": 0, "refused": 1, "unparsable": AnswerError.exit_code, "truncated": AnswerError.exit_code}
+
+
+def loaded(choice: ModelChoice) -> "Locator":
+    """A locator with its model in memory; says on a terminal what is being waited for."""
+    from guiground.models.load import resolve
+
+    resolve(choice.model)  # before the spinner: an unknown name is told at once, and a download has a bar of its own
+    with status() as say:
+        say("loading torch")
+        locator = choice.locator()
+        say(f"loading model {choice.model}")
+        locator.load()
+    return locator
+
+
+def find(locator: "Locator", instructions: Sequence[str], screenshot: "Screenshot") -> "list[Result]":
+    """Where the targets of the instructions are on the screenshot."""
+    with status() as say:
+        say(f"looking for {instructions[0]}" if len(instructions) == 1 else f"looking for {len(instructions)} targets")
+        return locator.locate_many(instructions, screenshot)
+
+
+def open_record(folder: str | None) -> "Record | None":
+    """The record of --record, opened before anything is done, so that a folder that will not do is told at once."""
+    from guiground.record import Record
+
+    return None if folder is None else Record(folder)
+
+
+def keep_result(record: "Record | None", verb: str, result: "Result", screenshot: "Screenshot") -> None:
+    """Adds a look and what it found to the record."""
+    from guiground.overlay import draw
+
+    if record is None:
+        return
+    detail = "{} {}".format(*result) if result.found else result.explain()
+    picture = draw(screenshot.image, *result.on_screenshot(), f"{result.status}: {result.instruction}")
+    status = "ok" if result.found else "failed"
+    record.add(f"{verb} {result.instruction!r}", status, detail, picture, result.to_json())

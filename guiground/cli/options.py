@@ -1,0 +1,168 @@
+"""Options that several commands share, each group handed to the command as one argument."""
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from guiground.errors import UsageError
+from guiground.geometry import Box, CoordinateMap, Point
+
+if TYPE_CHECKING:
+    from guiground.locator import Locator
+    from guiground.screen import View
+
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+
+
+class Numbers(click.ParamType):
+    """Whole numbers with commas or spaces between them."""
+
+    def __init__(self, names: str) -> None:
+        self.name, self.count = names, names.count(",") + 1
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            numbers = [int(part) for part in value.replace(",", " ").split()]
+        except ValueError:
+            numbers = []
+        if len(numbers) != self.count:
+            self.fail(f"'{value}' is not {self.name} (give {self.count} whole numbers)", parameter, context)
+        return self.build(numbers, parameter, context)
+
+    def build(self, numbers: list[int], parameter: click.Parameter | None, context: click.Context | None) -> Any:
+        return Point(*numbers)
+
+
+class Region(Numbers):
+    """x,y,width,height as a Box."""
+
+    def build(self, numbers: list[int], parameter: click.Parameter | None, context: click.Context | None) -> Box:
+        if min(numbers[2:]) < 1:
+            self.fail(f"a region of {numbers[2]}x{numbers[3]} has no area (give at least 1x1)", parameter, context)
+        return Box.from_xywh(*numbers)
+
+
+POINT, REGION = Numbers("X,Y"), Region("x,y,w,h")
+
+
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """What the options of `look_options` say."""
+
+    image: str | None
+    monitor: str | None
+    region: Box | None
+    window: str | None
+    delay: float
+    map: str | None
+
+    def view(self) -> "View":
+        from guiground.screen import View
+
+        coordinates = None if self.map is None else CoordinateMap.parse(self.map)
+        return View(self.image, self.monitor, self.region, self.window, self.delay, coordinates)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """What the options of `model_options` say."""
+
+    model: str
+    method: str | None
+    budget: str | None
+    device: str
+    dtype: str
+    max_pixels: int | None
+
+    def locator(self) -> "Locator":
+        """The locator, its model not loaded yet."""
+        from guiground.locator import Locator
+
+        settings = {"device": self.device, "dtype": self.dtype, "max_pixels": self.max_pixels}
+        return Locator(self.model, method=self.method, budget=self.budget, **settings)
+
+
+_LOOK = (
+    click.option("-i", "--image", metavar="FILE|-", help="Picture to look at, - for stdin.  [default: the screen]"),
+    click.option("--monitor", metavar="N|NAME|all", help="Monitor to look at.  [default: the primary one]"),
+    click.option("--region", type=REGION, help="Part of the picture, monitor or window; of the desktop by itself."),
+    click.option("--window", metavar="TITLE", help="Window to look at, by a part of its title."),
+    click.option("--delay", type=click.FloatRange(min=0), default=0.0, metavar="S", help="Seconds to wait first."),
+    click.option("--map", metavar="TOKEN", help="Coordinate map of the picture, as screenshot prints it."),
+)
+_MODEL = (
+    click.option("-m", "--model", metavar="NAME|DIR", default="nano", show_default=True, help="See guiground models."),
+    click.option(
+        "--method", metavar="METHOD", help="How cache entries are chosen.  [default: full; mixkv if there is a budget]"
+    ),
+    click.option("--budget", metavar="N|P%", help="Cache entries to hold per kv head, or a percentage of the prompt."),
+    click.option("--device", default="auto", show_default=True, metavar="NAME", help="auto, cpu, cuda, cuda:1, mps."),
+    click.option(
+        "--dtype",
+        default="auto",
+        show_default=True,
+        type=click.Choice(DTYPES),
+        metavar="TYPE",
+        help=f"Number format of the weights: {', '.join(DTYPES)}.",
+    ),
+    click.option(
+        "--max-pixels", type=click.IntRange(min=1), metavar="N", help="Largest area the model looks at; saves memory."
+    ),
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object with everything known.")
+record_option = click.option("--record", metavar="DIR", help="Keep what was seen and done in DIR/index.html.")
+
+
+def look_options(command: Callable) -> Callable:
+    """--image, --monitor, --region, --window, --delay and --map, as the argument `look`."""
+    return grouped(command, _LOOK, "look", Looking)
+
+
+def model_options(command: Callable) -> Callable:
+    """--model, --method, --budget, --device, --dtype and --max-pixels, as the argument `choice`."""
+    return grouped(command, _MODEL, "choice", ModelChoice)
+
+
+def grouped(command: Callable, options: tuple[Callable, ...], name: str, kind: type) -> Callable:
+    """The command with more options, which it gets as one argument `name` of this dataclass."""
+
+    @wraps(command)
+    def gathered(**given: Any) -> Any:
+        gathers = {field: given.pop(field) for field in kind.__dataclass_fields__}
+        return command(**given, **{name: kind(**gathers)})
+
+    for option in reversed(options):
+        gathered = option(gathered)
+    return gathered
+
+
+def one_line(record: Any) -> str:
+    """JSON on one line, in letters that standard output can take."""
+    return json.dumps(record, ensure_ascii=(sys.stdout.encoding or "").lower() != "utf-8")
+
+
+def print_json(record: Any) -> None:
+    """One JSON object on standard output: on one line, except on a terminal."""
+    text = one_line(record)
+    click.echo(json.dumps(json.loads(text), ensure_ascii=text.isascii(), indent=2) if sys.stdout.isatty() else text)
+
+
+def warn(remarks: tuple[str, ...]) -> None:
+    """Each remark as a line on standard error."""
+    for remark in remarks:
+        click.echo(f"warning: {remark}", err=True)
+
+
+def different(output: str | None, image: str | None) -> None:
+    """Raises UsageError if a picture would be written over the one that is looked at."""
+    from pathlib import Path
+
+    if None not in (output, image) and Path(output).resolve() == Path(image).resolve():
+        raise UsageError(f"the overlay would replace the screenshot '{image}' (choose another path)")

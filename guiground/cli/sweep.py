@@ -1,0 +1,119 @@
+"""guiground sweep: accuracy against budget, many settings for little more than the time of one."""
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from guiground.cli import outcome
+from guiground.cli.eval import BBOX_FORMAT, FOLDER, about
+from guiground.cli.options import ModelChoice, model_options
+from guiground.cli.progress import status
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  guiground sweep desk --limit 20 --budgets 32,64 --out runs/sweep
+  guiground sweep desk --limit 20 --methods full,snapkv,mixkv --budgets 32,64,128,10% --json
+  guiground report runs/sweep -o sweep.html
+""",
+)
+@click.argument("task")
+@click.option("--methods", default="full,mixkv", show_default=True, metavar="NAMES", help="With commas between them.")
+@click.option("--budgets", default="32,64,128", show_default=True, metavar="SIZES", help="With commas between them.")
+@click.option("--images", type=FOLDER, metavar="DIR", help="Where the screenshots are, if not beside the annotations.")
+@click.option(
+    "--data", type=FOLDER, metavar="DIR", envvar="GUIGROUND_DATA", show_envvar=True, help="The unpacked benchmark."
+)
+@click.option("--bbox-format", type=BBOX_FORMAT, help="How boxes are written, where the files do not tell.")
+@model_options
+@click.option("--limit", type=int, metavar="N", help="A sample of N targets, each group in its share.")
+@click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Which targets --limit draws.")
+@click.option(
+    "--check", type=click.IntRange(min=0), default=2, show_default=True, metavar="N", help="Targets to check."
+)
+@click.option("--out", type=FOLDER, metavar="DIR", help="Keep rows in DIR/rows.jsonl; a second run goes on.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the table.")
+def command(
+    task: str,
+    methods: str,
+    budgets: str,
+    images: Path | None,
+    data: Path | None,
+    bbox_format: str | None,
+    choice: ModelChoice,
+    limit: int | None,
+    seed: int,
+    check: int,
+    out: Path | None,
+    as_json: bool,
+) -> int:
+    """Measure every method with every budget on TASK; each screenshot is read once for all of them.
+
+    The rows are those of guiground eval with each setting, and go into the same folder. On --check targets every
+    setting is compared with a run of its own; one that answers otherwise, because it changes how the screenshot is
+    read, runs on its own, which is told.
+    """
+    from guiground.evaluation import annotations, sampling, summary, tasks
+    from guiground.evaluation import sweep as sweeping
+    from guiground.evaluation.journal import Journal
+
+    cells = sweeping.grid(methods, budgets)
+    found = tasks.resolve(task, data, images)
+    samples = annotations.load(found, bbox_format, lambda line: outcome.tell(f"note: {line}"))
+    chosen = samples if limit is None else sampling.stratified(samples, limit, seed)
+    with Journal(out) as journal:
+        with status() as say:
+            say("loading torch")
+            each = [replace(choice, method=method, budget=budget).locator() for method, budget in cells]
+            say(f"loading model {choice.model}")
+            locator, kinds = each[0], [one.eviction for one in each]
+            settings = sweeping.prepare(locator, kinds, found.task)
+            say("checking against runs of their own")
+            checked = sampling.stratified(chosen, check, seed) if check else []
+            settings = sweeping.check(settings, checked, found.pictures, locator)
+        for setting in settings:
+            journal.begin(setting.run, setting.settings, about(found))
+            if setting.alone:
+                outcome.tell(f"note: {setting.name} reads screenshots in its own way: it runs on its own")
+        total = len(chosen) * len(settings)
+        with outcome.bar(total, []) as on_row:
+            rows = sweeping.sweep(settings, chosen, found.pictures, locator, journal, on_row)
+        by_kind = {id(setting.method): setting for setting in settings}
+        measured = [_measured(found.task.name, by_kind[id(kind)], rows, summary) for kind in kinds]
+    if as_json:
+        record = {"task": found.task.name, "checked": len(checked), "runs": measured}
+        click.echo(json.dumps(record, indent=2 if sys.stdout.isatty() else None))
+    else:
+        _print(found.task.name, measured)
+    everything = [row for of_run in rows.values() for row in of_run]
+    outcome.tell_trouble(everything, out)
+    return outcome.exit_code(everything)
+
+
+def _measured(task: str, setting: Any, rows: dict[str, list[dict[str, Any]]], summary: Any) -> dict[str, Any]:
+    numbers = summary.summarise(task, rows[setting.run], setting.settings, setting.run)
+    return {**numbers, "alone": setting.alone}
+
+
+def _print(task: str, measured: list[dict[str, Any]]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for heading in ("method", "budget", "accuracy %", "95 % interval", "tokens held", "cache MiB", "p50 ms"):
+        table.add_column(heading, justify="left" if heading == "method" else "right", no_wrap=True)
+    for one in measured:
+        kv, low, high = one["kv"], *one["ci95"]
+        held = "" if kv["tokens_held"] is None else f"{kv['tokens_held']:,.0f}"
+        size = "" if kv["bytes_held"] is None else f"{kv['bytes_held'] / 2**20:.2f}"
+        time = "" if one["latency_ms"]["p50"] is None else f"{one['latency_ms']['p50']:,.0f}"
+        share = (f"{100 * one['accuracy']:.1f}", f"{100 * low:.1f} - {100 * high:.1f}")
+        table.add_row(kv["method"], str(kv["budget"] or ""), *share, held, size, time)
+    click.echo(f"{task}: {measured[0]['n']:,} targets on {measured[0]['screenshots']:,} screenshots")
+    Console(soft_wrap=True, width=120).print(table)

@@ -1,0 +1,1 @@
+"""Scripts that drive a desktop: a readable list of steps in a TOML file, read, then played."""
