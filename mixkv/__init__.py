@@ -9,6 +9,19 @@ with mixkv.compress(model, "mixkv", budget=64) as cache:
 from mixkv.attach import compress
 from mixkv.budget import Share, parse_budget
 from mixkv.cache import CompressedCache
-from mixkv.methods import METHODS, Method, make_method, select
+from mixkv.images import ImageTokens, find_images
+from mixkv.methods import METHODS, Method, make_method, select, select_layers
 
-__all__ = ["METHODS", "CompressedCache", "Method", "Share", "compress", "make_method", "parse_budget", "select"]
+__all__ = [
+    "METHODS",
+    "CompressedCache",
+    "ImageTokens",
+    "Method",
+    "Share",
+    "compress",
+    "find_images",
+    "make_method",
+    "parse_budget",
+    "select",
+    "select_layers",
+]

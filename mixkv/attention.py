@@ -7,8 +7,9 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
-from mixkv.cache import CompressedCache, CompressedLayer, RaggedLayer
-from mixkv.methods import Method, Prompt
+from mixkv.cache import CompressedCache
+from mixkv.layers import CompressedLayer, RaggedLayer
+from mixkv.shortening import Shortening
 
 NAME = "mixkv"
 
@@ -21,8 +22,8 @@ def attention(
     attention_mask: Tensor | None,
     scaling: float | None = None,
     compressed_cache: CompressedCache | None = None,
-    method: Method | None = None,
-    num_layers: int = 1,
+    residual: Tensor | None = None,
+    shortening: Shortening | None = None,
     **kwargs,
 ) -> tuple[Tensor, None]:
     """What a layer's tokens read from the cache, [batch, tokens, query_heads, dim]; compresses when the prefill ends.
@@ -35,33 +36,12 @@ def attention(
         return ragged_attention(query, layer, attention_mask, scaling), None
     mask = dense_mask(layer, query.shape[-2], attention_mask)
     output, _ = sdpa_attention_forward(module, query, key, value, mask, scaling=scaling, **kwargs)
-    if prefill_ended(layer, query):
-        prompt = Prompt(query, key, value, scaling or query.shape[-1] ** -0.5, module.layer_idx, num_layers)
-        keep = kept_entries(method, prompt, attention_mask)
-        if keep is not None:
-            compressed_cache.compress_layer(module.layer_idx, keep)
+    if shortening is not None:
+        shortening.look(module.layer_idx, query, key, scaling or query.shape[-1] ** -0.5)
+    if not layer.prompt_ended:
+        scaling = scaling or query.shape[-1] ** -0.5
+        compressed_cache.read_prompt(module.layer_idx, query, attention_mask, scaling, residual)
     return output, None
-
-
-def prefill_ended(layer: CompressedLayer, query: Tensor) -> bool:
-    """Whether these queries complete the prompt. The prompt is what the first forward on an empty cache reads."""
-    return layer.get_seq_length() == query.shape[-2]
-
-
-def kept_entries(method: Method, prompt: Prompt, attention_mask: Tensor | None) -> Tensor | None:
-    """The method's choice [batch, kv_heads, tokens], or None if no real token is evicted.
-
-    In a padded batch the method sees each row alone, without its padding, so a row is compressed as if it were single.
-    """
-    real = None if attention_mask is None else attention_mask[:, 0, -1, -prompt.tokens :]  # what the last token sees
-    if real is None or real.all():
-        keep = method.keep(prompt)
-        return None if keep.all() else keep
-    keep = torch.zeros(prompt.key.shape[:-1], dtype=torch.bool, device=prompt.key.device)
-    for row, columns in enumerate(real):
-        alone = (states[row : row + 1, :, columns] for states in (prompt.query, prompt.key, prompt.value))
-        keep[row, :, columns] = method.keep(Prompt(*alone, prompt.scaling, prompt.layer, prompt.num_layers))[0]
-    return None if (keep == real.unsqueeze(1)).all() else keep
 
 
 def newest_mask(tokens: int, appended: int, attention_mask: Tensor | None, device: torch.device) -> Tensor:

@@ -61,13 +61,48 @@ def effective_window(window: int, budget: int) -> int:
     return window if budget > window else max(1, budget // 2)
 
 
-def round_to_total(shares: Tensor, total: int) -> Tensor:
+def round_to_total(shares: Tensor, total: int | Tensor) -> Tensor:
     """Whole numbers near `shares` [..., parts] that sum to exactly `total` over the last axis (largest remainder)."""
     whole = shares.floor()
     missing = total - whole.sum(-1, keepdim=True)  # [..., 1]
     by_remainder = (shares - whole).argsort(dim=-1, descending=True, stable=True)
     receives = torch.arange(shares.shape[-1], device=shares.device) < missing  # [..., parts], in order of the remainder
     return (whole + torch.zeros_like(whole).scatter(-1, by_remainder, receives.to(whole.dtype))).long()
+
+
+def water_fill(weights: Tensor, total: int, least: int | Tensor, most: int | Tensor) -> Tensor:
+    """Whole numbers in proportion to `weights` [..., parts] that sum to `total`, each between `least` and `most`.
+
+    Parts that would exceed `most` stop there and the others share the rest; equal shares where all weights are zero. A
+    total that the limits do not allow is replaced by the nearest one they do.
+    """
+    least, most = (torch.as_tensor(limit).to(weights.device).double().expand_as(weights) for limit in (least, most))
+    weights = weights.double().clamp_min(0)
+    mean = weights.mean(-1, keepdim=True)
+    weights = torch.where(mean > 0, weights / mean, 1.0) + 1e-9  # a part of weight zero takes what no other can
+    goal = torch.full_like(mean, total).clamp(least.sum(-1, keepdim=True), most.sum(-1, keepdim=True))
+    low, high = torch.zeros_like(mean), (most.amax(-1, keepdim=True) + 1) / weights.amin(-1, keepdim=True)
+    for _ in range(200):  # bisection of the one factor; float64 is exhausted earlier
+        level = (low + high) / 2
+        reached = (level * weights).clamp(least, most).sum(-1, keepdim=True) >= goal
+        low, high = torch.where(reached, low, level), torch.where(reached, level, high)
+    shares = (high * weights).clamp(least, most).mul(1e6).round().div(1e6)
+    return round_to_total(shares, goal)
+
+
+def visual_heads(scores: Tensor, entries: int, floor_ratio: float, prefix: int, legacy: bool = False) -> Tensor:
+    """Entries beside the window for each layer and kv head, more for heads that look at the right part of the picture.
+
+    `scores` [layers, kv_heads] are the heads' visual scores. Every head is guaranteed int(entries * floor_ratio); the
+    rest is shared in proportion to the scores, no head getting more than the `prefix`. Returns [layers, kv_heads],
+    summing to layers * kv_heads * entries. `legacy` takes the released rule, which rounds every head by itself and does
+    not give back what a short prompt cannot use. Source: SparseMM, arXiv 2506.05344.
+    """
+    floor = int(entries * floor_ratio)
+    extra = scores.numel() * (entries - floor)
+    if legacy:
+        return (scores / scores.sum() * extra + floor).round().long()
+    return floor + water_fill(scores.flatten(), extra, 0, prefix - floor).view_as(scores)
 
 
 def pyramid(entries: int, prefix: int, layer: int, num_layers: int, beta: float, legacy: bool = False) -> int:

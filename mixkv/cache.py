@@ -1,188 +1,143 @@
-"""The key/value pairs a model holds: tokens seen and tokens held are different numbers, and both are kept.
+"""The key/value pairs a model holds of one conversation: when its prompt ends, what is held then, copies of it."""
 
-A layer first stores everything. `compressed` then keeps the chosen entries of the prompt, which every later token sees,
-and new tokens are appended after them, never evicted. So the model's own mask only has to cover the appended tokens.
-"""
+import copy
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-
-import torch
 from torch import Tensor
-from transformers import Cache
-from transformers.cache_utils import DynamicLayer
+from transformers import Cache, PreTrainedModel
 
-SLACK = 32  # tokens of free room that a ragged segment gets when it must grow
-
-
-class CompressedLayer(DynamicLayer):
-    """One decoder layer whose rows and heads hold equally many entries: keys  # [batch, kv_heads, held, dim]"""
-
-    def __init__(self):
-        super().__init__()
-        self.cumulative_length = 0  # tokens seen
-        self.appended = 0  # tokens held as they came: all of them until compression, later those after the prompt
-
-    @property
-    def prompt_held(self) -> int:
-        """Entries left of a compressed prompt, 0 before the compression."""
-        return self.keys.shape[-2] - self.appended
-
-    @property
-    def tokens_held(self) -> float:
-        return float(self.keys.shape[-2])
-
-    @property
-    def segments(self) -> int:
-        """Rows times kv heads."""
-        return self.keys.shape[0] * self.keys.shape[1]
-
-    def update(self, key_states: Tensor, value_states: Tensor, *args, **kwargs) -> tuple[Tensor, Tensor]:
-        self.cumulative_length += key_states.shape[-2]
-        self.appended += key_states.shape[-2]
-        return super().update(key_states, value_states)
-
-    def get_seq_length(self) -> int:
-        return self.cumulative_length
-
-    def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
-        return self.appended + query_length, self.cumulative_length - self.appended
-
-    def crop(self, tokens_to_remove: int) -> None:
-        self.forget(-tokens_to_remove)
-        super().crop(tokens_to_remove)
-
-    def forget(self, tokens: int) -> None:
-        """Takes the newest `tokens` off the counts. Raises ValueError for a crop that would reach the prompt."""
-        if not 0 <= tokens <= self.appended:
-            raise ValueError(f"cannot crop {tokens} tokens: {self.appended} came after the prompt was compressed")
-        self.cumulative_length -= tokens
-        self.appended -= tokens
-
-    def compressed(self, keep: Tensor) -> "CompressedLayer":
-        """This layer with only the entries where `keep` [batch, kv_heads, held] is true, in storage of that size."""
-        lengths = keep.sum(-1)  # [batch, kv_heads]
-        keys, values = self.keys[keep], self.values[keep]  # [all entries, dim], by row, then head, then position
-        if lengths.amin() != lengths.amax():
-            return RaggedLayer(keys, values, lengths, self.cumulative_length)
-        self.keys, self.values = (flat.unflatten(0, (*lengths.shape, -1)) for flat in (keys, values))
-        self.appended = 0
-        return self
+from mixkv.images import Images, ImageTokens, ordered
+from mixkv.layers import CompressedLayer
+from mixkv.methods import InPrefill, Joint, Method, make_method
+from mixkv.tail import Read, Tail, kept_entries
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """Where the segments of a flat store lie: one a row and kv head, its prompt entries, then room for new tokens."""
+class Block:
+    """The compress block that a cache is filled in."""
 
-    prompt: Tensor  # [batch, kv_heads] entries left of the prompt
-    room: int  # tokens each segment has room for after them
-    start: Tensor  # [batch, kv_heads]
-    plan: tuple[tuple[int, int], ...]  # start and prompt of each segment as numbers, known without asking the device
+    def __init__(self, model: PreTrainedModel, method: Method):
+        self.model, self.method = model, method
+        self.num_layers = model.get_decoder().config.num_hidden_layers
+        self.is_open = True
 
-    @classmethod
-    def of(cls, prompt: Tensor, room: int) -> "Layout":
-        sizes = (prompt + room).flatten()
-        start = (sizes.cumsum(0) - sizes).view_as(prompt)
-        return cls(prompt, room, start, tuple(zip(start.flatten().tolist(), prompt.flatten().tolist(), strict=True)))
-
-    @property
-    def size(self) -> int:
-        """Entries of the whole store, free room included."""
-        start, prompt = self.plan[-1]
-        return start + prompt + self.room
-
-    @property
-    def longest(self) -> int:
-        """Prompt entries of the fullest segment."""
-        return max(prompt for _, prompt in self.plan)
-
-    def segments(self) -> Iterator[tuple[int, int, int, int]]:
-        """Row, kv head, start and prompt entries of each segment."""
-        heads = self.prompt.shape[1]
-        return ((*divmod(number, heads), *segment) for number, segment in enumerate(self.plan))
-
-    def entries(self, rows: Tensor, appended: int) -> Tensor:
-        """Indices of all entries of these rows, segment after segment: [entries]."""
-        start, length = self.start[rows].flatten(), (self.prompt[rows] + appended).flatten()
-        before = length.cumsum(0) - length
-        return torch.repeat_interleave(start - before, length) + torch.arange(int(length.sum()), device=start.device)
-
-
-class RaggedLayer(CompressedLayer):
-    """One decoder layer in which each row and kv head holds its own number of entries: keys  # [entries, dim]
-
-    The store is flat, so that a small head takes little memory. New tokens are written in place at the end of each
-    segment; when the room is used up, the segments move apart once.
-    """
-
-    def __init__(self, keys: Tensor, values: Tensor, lengths: Tensor, seen: int):
-        super().__init__()
-        self.lazy_initialization(keys, values)
-        self.keys, self.values, self.cumulative_length = keys, values, seen
-        self.layout = Layout.of(lengths, room=0)
-
-    @property
-    def tokens_held(self) -> float:
-        return sum(prompt for _, prompt in self.layout.plan) / len(self.layout.plan) + self.appended
-
-    @property
-    def segments(self) -> int:
-        return len(self.layout.plan)
-
-    def update(self, key_states: Tensor, value_states: Tensor, *args, **kwargs) -> tuple[Tensor, Tensor]:
-        new = key_states.shape[-2]
-        if self.appended + new > self.layout.room:
-            self._move(torch.arange(len(self.layout.prompt)), room=max(SLACK, 2 * (self.appended + new)))
-        end = self.layout.start + self.layout.prompt + self.appended
-        place = end.unsqueeze(-1) + torch.arange(new, device=end.device)  # [batch, kv_heads, new]
-        self.keys[place], self.values[place] = key_states, value_states
-        self.cumulative_length += new
-        self.appended += new
-        return key_states, value_states
-
-    def padded(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Keys and values [batch, kv_heads, longest, dim], and the index of each slot among the appended tokens.
-
-        That index [batch, kv_heads, longest] is negative for prompt entries; from `appended` on the slot is no entry.
-        """
-        slots = torch.arange(self.layout.longest + self.appended, device=self.keys.device)
-        index = slots - self.layout.prompt.unsqueeze(-1)
-        last = (self.layout.prompt + self.appended - 1).unsqueeze(-1)
-        place = self.layout.start.unsqueeze(-1) + torch.minimum(slots, last)
-        return self.keys[place], self.values[place], index
-
-    def crop(self, tokens_to_remove: int) -> None:
-        self.forget(-tokens_to_remove)
-
-    def batch_select_indices(self, indices: Tensor) -> None:
-        self._move(indices, self.layout.room)
-
-    def batch_repeat_interleave(self, repeats: int) -> None:
-        self._move(torch.arange(len(self.layout.prompt)).repeat_interleave(repeats), self.layout.room)
-
-    def reorder_cache(self, beam_idx: Tensor) -> None:
-        self._move(beam_idx, self.layout.room)
-
-    def _move(self, rows: Tensor, room: int) -> None:
-        """Copies these rows, in this order, into a new store with room for `room` appended tokens in each segment."""
-        rows = rows.to(self.layout.prompt.device)
-        layout = Layout.of(self.layout.prompt[rows], room)
-        source = self.layout.entries(rows, self.appended)
-        target = layout.entries(torch.arange(len(rows), device=rows.device), self.appended)
-        keys, values = (store.new_empty(layout.size, store.shape[-1]) for store in (self.keys, self.values))
-        keys[target], values[target] = self.keys[source], self.values[source]
-        self.keys, self.values, self.layout = keys, values, layout
+    def __deepcopy__(self, _) -> "Block":
+        return self  # a copy of a cache is in the same block
 
 
 class CompressedCache(Cache):
-    """What a model holds of one conversation, or one batch of them: filled and compressed by the first forward."""
+    """What a model holds of one conversation, or one batch of them: filled and compressed by its prompt.
 
-    is_croppable = False  # not back into the prompt
+    The prompt is what the first forward reads, unless `open_prompt` says that more follows.
+    """
+
+    is_croppable = False  # not back into a compressed prompt
 
     def __init__(self):
         super().__init__(layer_class_to_replicate=CompressedLayer)
-        self.prompt_positions: Tensor | None = None  # positions of the first forward, until the second
-        self.block_is_open: Callable[[], bool] | None = None  # whether the compress block that filled it still lasts
+        self.block: Block | None = None  # of the last forward
+        self.prompt_positions: Tensor | None = None  # of the forward that ended the prompt, until the next one
+        self.more_follows = False  # whether the present forward leaves the prompt open
+        self.images: list[Images] | None = None  # of each row of the prompt, or of all rows alike
+        self.remembered = 0  # queries that an open prompt remembers, if the method of the block reads fewer
+
+    @property
+    def prompt_ended(self) -> bool:
+        return any(layer.prompt_ended for layer in self.layers)
+
+    @contextmanager
+    def open_prompt(self, remember: int = 0) -> Iterator[None]:
+        """Forwards inside the block read a part of the prompt each: nothing is evicted yet, because more follows.
+
+        The prompt ends with the next forward after the block, and what is held then is what a single forward over all
+        parts would have left; or it ends with `compress_now`. The last queries are remembered until then: as many as
+        the method of the compress block reads, or `remember` tokens, for methods that read more. Raises RuntimeError
+        if the prompt has ended.
+        """
+        if self.prompt_ended:
+            raise RuntimeError("the prompt of this cache has ended: open that of a new mixkv.CompressedCache()")
+        self.remembered = max(self.remembered, remember)
+        self.more_follows = True
+        try:
+            yield
+        finally:
+            self.more_follows = False
+
+    def compress_now(self, method: str | Method | None = None, **settings) -> None:
+        """Ends an open prompt without a further forward: what the next one reads comes after the eviction.
+
+        `method` is as in `compress`, by default that of the compress block. Raises RuntimeError if no prompt is open,
+        ValueError for a method that reads more queries than are remembered; the prompt is then still open.
+        """
+        if not self.layers or self.prompt_ended:
+            raise RuntimeError("this cache has no open prompt: read one inside `with cache.open_prompt():`")
+        method = make_method(self.block.method if method is None else method, **settings).for_model(self.block.model)
+        if isinstance(method, InPrefill):
+            raise ValueError(f"method {method.name!r} shortens a prompt while it is read, not afterwards")
+        self._compress(range(len(self.layers)), method)
+
+    def describe(self, images: Iterable[ImageTokens] | Iterable[Iterable[ImageTokens]]) -> None:
+        """Says where in the prompt the image tokens stand, for the methods that must know.
+
+        `images` are those of every row of the batch, or one collection of them for each row; positions do not count
+        padding. Raises RuntimeError if the prompt has ended.
+        """
+        if self.prompt_ended:
+            raise RuntimeError("the prompt of this cache has ended: describe the images of a new CompressedCache()")
+        images = list(images)
+        of_all = all(isinstance(image, ImageTokens) for image in images)
+        self.images = [ordered(row) for row in ([images] if of_all else images)]
+
+    def images_of_rows(self, rows: int) -> list[Images] | None:
+        """The images of each of `rows` rows, several in a row of the same description; None if nobody said."""
+        if self.images is None:
+            return None
+        if rows % len(self.images):
+            raise ValueError(f"the images of {len(self.images)} rows were described, but the batch has {rows}")
+        return [images for images in self.images for _ in range(rows // len(self.images))]
+
+    def branch(self) -> "CompressedCache":
+        """A copy that goes on by itself. What both hold uncompressed, or in equal numbers per head, is not copied."""
+        other = copy.copy(self)
+        other.layers, other.more_follows = [layer.branch() for layer in self.layers], False
+        return other
+
+    def read_prompt(
+        self,
+        number: int,
+        query: Tensor,
+        attention_mask: Tensor | None,
+        scaling: float,
+        residual: Tensor | None = None,
+    ) -> None:
+        """Takes note of a part of the prompt that a layer has read, and compresses the layer if it was the last part.
+
+        `query` [batch, query_heads, tokens, dim]; `attention_mask` booleans [batch, 1, tokens, all tokens] or None;
+        `residual` [batch, tokens, hidden], what the layer was given. A method that looks at all layers before it
+        chooses compresses them when the last one has been read.
+        """
+        layer, method = self.layers[number], self.block.method
+        real = None if attention_mask is None else attention_mask[:, 0, -1, -layer.appended :].clone()
+        tail = Tail(query, real, scaling, residual if method.reads_residual else None)
+        tail = tail if layer.tail is None else layer.tail.followed_by(tail)
+        layer.tail = tail.last(max(method.reads, self.remembered))
+        if self.more_follows:
+            return
+        if not isinstance(method, Joint):
+            self._compress([number], method)
+        elif number == self.block.num_layers - 1:
+            self._compress(range(len(self.layers)), method)
+
+    def _compress(self, numbers: Sequence[int], method: Method) -> None:
+        """Ends the prompt of these layers with what `method` keeps of them."""
+        read = [Read(number, (layer := self.layers[number]).tail, layer.keys, layer.values) for number in numbers]
+        images = self.images_of_rows(len(read[0].key))
+        for layer, keep in zip(read, kept_entries(method, read, images, self.block.num_layers), strict=True):
+            stored = self.layers[layer.number]
+            if stored.cumulative_length < self.get_seq_length():  # shortened in the prefill: no longer what masks cover
+                stored.cumulative_length = self.get_seq_length()
+                keep = layer.real.unsqueeze(1).expand(layer.key.shape[:-1]) if keep is None else keep
+            self.layers[layer.number] = stored.compressed(keep)
 
     @property
     def tokens_seen(self) -> int:
@@ -196,8 +151,14 @@ class CompressedCache(Cache):
 
     @property
     def bytes_held(self) -> int:
-        """Memory of the stored keys and values, free room included."""
-        return sum(store.untyped_storage().nbytes() for layer in self.layers for store in (layer.keys, layer.values))
+        """Memory of the stored keys and values, free room included, and of what an open prompt remembers beside them.
+
+        What is shared with a branch counts in both.
+        """
+        stores = [store for layer in self.layers for store in (layer.keys, layer.values)]
+        tails = [layer.tail for layer in self.layers if layer.tail is not None]
+        stores += [tail.query for tail in tails] + [tail.residual for tail in tails if tail.residual is not None]
+        return sum(store.untyped_storage().nbytes() for store in stores)
 
     @property
     def bytes_full(self) -> int:
@@ -212,17 +173,13 @@ class CompressedCache(Cache):
         self, key_states: Tensor, value_states: Tensor, layer_idx: int, *args, **kwargs
     ) -> tuple[Tensor, Tensor]:
         """Stores new pairs and returns those to attend to. Raises RuntimeError once the compress block is over."""
-        if self.block_is_open is not None and not self.block_is_open():
+        if self.block is not None and not self.block.is_open:
             raise RuntimeError("this cache was filled in a compress block that is over: continue it inside a new one")
         return super().update(key_states, value_states, layer_idx, *args, **kwargs)
 
     def get_mask_sizes(self, query_length: int, layer_idx: int) -> tuple[int, int]:
         """Sizes for the layer that needs the widest mask; the attention function cuts it for the others."""
         return max((layer.get_mask_sizes(query_length) for layer in self.layers), default=(query_length, 0))
-
-    def compress_layer(self, layer: int, keep: Tensor) -> None:
-        """Evicts from one layer all entries where `keep` [batch, kv_heads, held] is false."""
-        self.layers[layer] = self.layers[layer].compressed(keep)
 
     def activate_past_recording(self) -> None:
         """Called by `generate` to start assisted decoding, whose first forward reads guesses as part of the prompt."""
@@ -234,4 +191,4 @@ class CompressedCache(Cache):
     def reset(self) -> None:
         """Back to empty: the next forward is a prefill again."""
         self.layers.clear()
-        self.prompt_positions = self.block_is_open = None
+        self.block = self.prompt_positions = self.images = None

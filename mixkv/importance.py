@@ -23,6 +23,24 @@ def window_attention(query: Tensor, key: Tensor, window: int, scaling: float) ->
     return logits.masked_fill(future, float("-inf")).softmax(-1)
 
 
+def accumulated_attention(query: Tensor, key: Tensor, scaling: float, chunk: int = 256) -> Tensor:
+    """What all queries of the prompt together pay to each key, on the mean over a group: [batch, kv_heads, tokens].
+
+    `query` [batch, query_heads, tokens, dim], `key` [batch, kv_heads, tokens, dim]. Sums to the number of tokens. The
+    attention of `chunk` queries is in memory at once, never that of the whole prompt.
+    """
+    tokens, heads = key.shape[-2], key.shape[1]
+    total = torch.zeros(key.shape[:-1], device=key.device)
+    for start in range(0, tokens, chunk):
+        end = min(start + chunk, tokens)
+        grouped = query[:, :, start:end].unflatten(1, (heads, -1)).flatten(2, 3)  # one group after the other
+        logits = grouped.float() @ key[:, :, :end].float().transpose(-1, -2) * scaling
+        logits = logits.unflatten(2, (-1, end - start))  # [batch, kv_heads, group, end - start, end]
+        future = torch.ones(end - start, end, dtype=torch.bool, device=key.device).triu(start + 1)
+        total[..., :end] += logits.masked_fill_(future, float("-inf")).softmax(-1).sum(-2).mean(2)
+    return total
+
+
 def pooled(scores: Tensor, kernel: int, pool: str) -> Tensor:
     """`scores` [batch, kv_heads, prefix] smoothed along it: mean ("avg", zeros beyond the edges) or maximum ("max")."""
     pooling = functional.avg_pool1d if pool == "avg" else functional.max_pool1d

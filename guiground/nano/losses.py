@@ -66,14 +66,14 @@ def grounding(heads: Heads, packed, embed: Tensor, batch: Batch):
     place_logits = heads.place(states).float().view(states.shape[0], -1, 10)
     place_loss = F.cross_entropy(place_logits.flatten(0, 1), places.flatten().repeat(states.shape[0]))
     with torch.no_grad():
-        best = log_share[:, :, 0].mean(2).argmax(-1)
+        best = log_share[:, :, 0, -1].argmax(-1)
         on_target = shares.gather(2, best[..., None]).squeeze(-1) > 0.1
         facts = {
             "answer": float(answer_loss),
             "pointer": float(pointer_loss),
             "place": float(place_loss),
             "trace": float(trace_loss),
-            "traced": float((trace_logits.mean(1).argmax(-1) == traces).float().mean()),
+            "traced": float((trace_logits[:, -1].argmax(-1) == traces).float().mean()),
             "pointed": float((on_target * aimed).sum() / aimed.sum().clamp(min=1)),
         }
     return answer_loss + pointer_loss + 0.5 * place_loss + trace_loss.nan_to_num(), facts, logits.detach()

@@ -1,4 +1,4 @@
-"""Measures a training run on screens it never saw: `python -m guiground.nano.measure --run runs/nano`.
+"""Measures the embedded model on synthetic screens it never saw: `python -m guiground.nano.measure`.
 
 Greedy answers of many questions at once; the same numbers as asking the stock model one by one (a test says so).
 `guiground eval` measures the packaged model on real screens.
@@ -11,7 +11,9 @@ from pathlib import Path
 import click
 import torch
 from torch import Tensor
+from transformers import Qwen2_5_VLForConditionalGeneration
 
+from guiground.evaluation.statistics import wilson
 from guiground.nano import architecture as arch
 from guiground.nano import labels, questions, windows
 from guiground.nano.losses import decoded
@@ -33,8 +35,7 @@ def greedy(model, pictures: Tensor, batch: questions.Batch) -> tuple[Tensor, Ten
         logits = hidden[:, :, place] @ text.embed_tokens.weight.T
         digits.append(logits)
         asked.scatter_(2, steps[..., place : place + 1], logits.argmax(-1, keepdim=True))
-    share = pointer.softmax(-1)[:, :, 0].mean(2)
-    return decoded(torch.stack(digits, dim=2)), share.argmax(-1)
+    return decoded(torch.stack(digits, dim=2)), pointer[:, :, 0, -1].argmax(-1)
 
 
 @torch.no_grad()
@@ -64,7 +65,12 @@ def arch_text(ids: Tensor) -> str:
 
 
 @click.command()
-@click.option("--run", "folder", default="runs/nano", type=click.Path(path_type=Path), show_default=True)
+@click.option(
+    "--weights",
+    default=Path(__file__).parent / "weights",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="A checkpoint folder, such as runs/nano/weights.  [default: the packaged one]",
+)
 @click.option("--size", default="1280x800", show_default=True, help="Width x height of the screens, in pixels.")
 @click.option("--kind", default="desktop", type=click.Choice(["desktop", "rows", "any"]), show_default=True)
 @click.option("--screens", default=20, show_default=True)
@@ -72,8 +78,8 @@ def arch_text(ids: Tensor) -> str:
 @click.option("--fonts", default="held-out", type=click.Choice(["held-out", "training"]), show_default=True)
 @click.option("--icons", is_flag=True, help="Ask for icons instead of text.")
 @click.option("--seed", default=0, show_default=True)
-def main(folder: Path, size: str, kind: str, screens: int, most: int, fonts: str, icons: bool, seed: int) -> None:
-    """Measure the training run in --run on fresh synthetic screens.
+def main(weights: Path, size: str, kind: str, screens: int, most: int, fonts: str, icons: bool, seed: int) -> None:
+    """Print how often the embedded model hits the targets of fresh synthetic screens, with a 95 % interval.
 
     Examples:
 
@@ -82,25 +88,17 @@ def main(folder: Path, size: str, kind: str, screens: int, most: int, fonts: str
       python -m guiground.nano.measure --size 640x384 --kind rows --fonts training
     """
     torch.set_num_threads(1)
-    model = arch.new_model()
-    model.load_state_dict(torch.load(folder / "state.pt", weights_only=True)["model"])
+    model = Qwen2_5_VLForConditionalGeneration.from_pretrained(weights, dtype=torch.float32, local_files_only=True)
     width, height = map(int, size.split("x"))
     rng, rows = random.Random(seed), []
     for index in range(screens):
         scene = draw(FIRST_SEED + seed * 10_000 + index, width, height, kind, held_out=fonts == "held-out")
         rows += ask_scene(model, scene, rng, most, icons)
-    hits, pointed = (sum(row[key] for row in rows) / max(1, len(rows)) for key in ("hit", "pointed"))
-    print(
-        json.dumps(
-            {
-                "size": size,
-                "kind": kind,
-                "fonts": fonts,
-                "n": len(rows),
-                "hit": round(hits, 4),
-                "pointed": round(pointed, 4),
-            }
-        )
+    hits, pointed = (sum(row[key] for row in rows) for key in ("hit", "pointed"))
+    facts = {"size": size, "kind": kind, "fonts": fonts, "icons": icons, "screens": screens, "n": len(rows)}
+    ci95 = [round(bound, 4) for bound in wilson(hits, len(rows))]
+    click.echo(
+        json.dumps(facts | {"hit": round(hits / len(rows), 4), "ci95": ci95, "pointed": round(pointed / len(rows), 4)})
     )
 
 

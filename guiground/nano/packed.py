@@ -11,9 +11,11 @@ from guiground.nano import architecture as arch
 from guiground.nano.shared_prefix import attend
 from guiground.nano.windows import norm, rotate
 
-POINTER_LAYER = 2  # its first heads are taught to attend from the answer to the target
-TRACE_LAYER = 1  # its first heads are taught to attend from each character of a name to where the screen shows it
-POINTER_HEADS = 2
+# Heads that are taught where to look, by layer: from the answer to the target, and from each character of a name to
+# where the screen shows it. A matching head needs many dimensions: a token holds some nine characters.
+POINTERS = {2: slice(0, 2), 3: slice(0, 2)}
+TRACES = {1: slice(0, 2), 2: slice(2, 4)}
+PLACES_LAYER = 2  # before it, the picture's states tell their places
 
 
 def image_positions(rows: int, columns: int) -> Tensor:
@@ -57,25 +59,25 @@ class Packed:
         self.query_rotation = tuple(t.repeat(count, 1).to(device) for t in rotation(self.config, own))
 
     def run(self, answers: Tensor, traces: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
-        """What the answers come from; `answers` [pictures, questions] says where `<answer>` stands in each question.
+        """What the answers come from; `answers` [pictures, questions]: where `<answer>` stands.
 
-        Hidden states that predict the nine characters and `<end>`  # [pictures, questions, 10, dim]; the pointer's
-        logits over the picture at the first nine  # [pictures, questions, 9, heads, tokens]; the picture's states
-        before the pointer's layer  # [pictures, tokens, dim]. With `traces` [pictures, questions, length], `self.traced`
-        holds the logits over the picture of the characters with a trace  # [characters, heads, tokens].
+        Hidden states that predict the nine characters and `<end>`  # [pictures, questions, 10, dim]; the logits of
+        all pointing heads over the picture at the first nine  # [pictures, questions, 9, heads, tokens]; the picture's
+        states that tell their places  # [pictures, tokens, dim]. With `traces` [pictures, questions, length],
+        `self.traced` holds the logits of the characters that have a trace  # [characters, heads, tokens].
         """
         steps = answers[..., None] + torch.arange(10, device=answers.device)  # [pictures, questions, 10]
-        prefix, query, pointer, states = self.prefix, self.query, None, None
+        prefix, query, pointers, traced, states = self.prefix, self.query, [], [], None
         for index, layer in enumerate(self.model.layers):
             attention = layer.self_attn
-            if index == POINTER_LAYER:
+            if index == PLACES_LAYER:
                 states = prefix[:, 2:-2]
             pq, pk, pv = self.project(attention, norm(prefix, layer.input_layernorm.weight), self.prefix_rotation)
             qq, qk, qv = self.project(attention, norm(query, layer.input_layernorm.weight), self.query_rotation)
-            if index == TRACE_LAYER and traces is not None:
-                self.traced = self.follow(qq, pk, traces >= 0)
-            if index == POINTER_LAYER:
-                pointer = self.point(qq, pk, steps[..., :9])
+            if index in TRACES and traces is not None:
+                traced.append(self.follow(qq, pk, traces >= 0, TRACES[index]))
+            if index in POINTERS:
+                pointers.append(self.point(qq, pk, steps[..., :9], POINTERS[index]))
             last = index == len(self.model.layers) - 1
             if not last:
                 mixed = F.scaled_dot_product_attention(pq, pk, pv, is_causal=True)
@@ -83,7 +85,8 @@ class Packed:
             query = self.finish(layer, query, attend(qq, pk, pv, qk, qv, self.count))
         query = query.unflatten(1, (self.count, self.length))
         query = query.gather(2, steps[..., None].expand(-1, -1, -1, query.shape[-1]))
-        return norm(query, self.model.norm.weight), pointer, states
+        self.traced = torch.cat(traced, dim=1) if traced else None
+        return norm(query, self.model.norm.weight), torch.cat(pointers, dim=3), states
 
     def project(self, attention, x: Tensor, turn) -> list[Tensor]:
         """Queries, keys and values  # [pictures, heads, tokens, dim], keys and values repeated for their group."""
@@ -103,19 +106,18 @@ class Packed:
         x = x + layer.self_attn.o_proj(mixed.transpose(1, 2).flatten(2))
         return x + layer.mlp(norm(x, layer.post_attention_layernorm.weight))
 
-    def point(self, query: Tensor, key: Tensor, steps: Tensor) -> Tensor:
-        """Attention logits of the pointer heads from the answer's positions to the picture's tokens."""
-        dim = query.shape[-1]
-        query = query[:, :POINTER_HEADS].unflatten(2, (self.count, self.length))  # [pictures, heads, questions, ...]
-        place = steps[:, None, :, :, None].expand(-1, POINTER_HEADS, -1, -1, dim)
+    def point(self, query: Tensor, key: Tensor, steps: Tensor, heads: slice) -> Tensor:
+        """Attention logits of the pointing heads from the answer's positions to the picture's tokens."""
+        query = query[:, heads].unflatten(2, (self.count, self.length))  # [pictures, heads, questions, length, dim]
+        place = steps[:, None, :, :, None].expand(-1, query.shape[1], -1, -1, query.shape[-1])
         query = query.gather(3, place).flatten(2, 3)
-        logits = query @ key[:, :POINTER_HEADS, 2:-2].transpose(-1, -2) / dim**0.5
+        logits = query @ key[:, heads, 2:-2].transpose(-1, -2) / query.shape[-1] ** 0.5
         return logits.float().unflatten(2, (self.count, -1)).permute(0, 2, 3, 1, 4)
 
-    def follow(self, query: Tensor, key: Tensor, wanted: Tensor) -> Tensor:
+    def follow(self, query: Tensor, key: Tensor, wanted: Tensor, heads: slice) -> Tensor:
         """Attention logits of the tracing heads from the wanted characters to the picture's tokens."""
         rows = []
         for one, keys, chosen in zip(query, key, wanted.flatten(1), strict=True):
-            characters = one[:POINTER_HEADS, chosen]  # [heads, characters, dim]
-            rows.append((characters @ keys[:POINTER_HEADS, 2:-2].transpose(-1, -2)).transpose(0, 1))
+            characters = one[heads][:, chosen]  # [heads, characters, dim]
+            rows.append((characters @ keys[heads, 2:-2].transpose(-1, -2)).transpose(0, 1))
         return torch.cat(rows).float() / query.shape[-1] ** 0.5

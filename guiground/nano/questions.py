@@ -53,13 +53,17 @@ def known_as(element: Element) -> str:
     return element.name.lower() + (f" {element.role}" if element.beside else "")
 
 
-def pack(rng: random.Random, parts: list[list[Element]], rows: int, columns: int, most: int) -> Batch | None:
-    """Up to `most` questions on each of several pictures of `rows` x `columns` tokens; None where there are none."""
+def pack(rng: random.Random, parts: list[list[Element]], rows: int, columns: int, most: int, icons=1.0) -> Batch | None:
+    """Up to `most` questions on each of several pictures of `rows` x `columns` tokens; None where there are none.
+
+    `icons` is the share of the elements without text that may be asked for.
+    """
     # One bound for a batch: questions are padded to the longest of them, and half of long batches would be padding.
     longest = rng.choice(BOUNDS)
     chosen = []
     for elements in parts:
-        texts = [(instruction(rng, e), e) for e in rng.sample(elements, len(elements))]
+        asked = [e for e in rng.sample(elements, len(elements)) if not e.icon or rng.random() < icons]
+        texts = [(instruction(rng, e), e) for e in asked]
         chosen.append([(text, e) for text, e in texts if len(text) <= longest][:most])
     count = sorted(map(len, chosen))[len(chosen) // 2]  # the median: few slots stay empty
     chosen = [texts[:count] for texts in chosen]

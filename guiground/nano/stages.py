@@ -26,7 +26,8 @@ class Stage:
     levels: tuple[tuple[float, int], ...] = ((0.0, 2),)  # from this share of the stage on, scenes of this level
     decay: float = 0.25
     reading: bool = False  # characters only, the language side is unused
-    place: float = 0.5
+    rate: float = 1.0  # factor of the learning rates
+    icons: float = 0.2  # share of the icons that are asked for: they are many, and learnt last
 
 
 SMALL = ((256, 128, 8, 8, 3.0), (384, 256, 4, 12, 1.0))
@@ -47,19 +48,20 @@ LARGE = (
 WHOLE = (
     (640, 512, 2, 32, 0.6),
     (1280, 800, 1, 64, 6.0),
-    (1366, 768, 1, 64, 1.0),
-    (1024, 768, 1, 64, 0.7),
+    (1366, 768, 1, 64, 1.5),
+    (1280, 1024, 1, 64, 0.5),
     (1920, 1080, 1, 64, 0.7),
 )
-SCREENS = ((1280, 800), (1280, 800), (1280, 800), (1366, 768), (1024, 768), (1920, 1080))
+SCREENS = ((1280, 800),) * 5 + ((1366, 768),) * 2 + ((1280, 1024), (1920, 1080))
 STAGES = {
     stage.name: stage
     for stage in (
         Stage("read", 1.0, ((256, 128, 6, 0, 1.0),), levels=((0.0, 0), (0.12, 1), (0.35, 2)), reading=True),
         Stage("small", 0.0, SMALL, levels=((0.0, 1), (0.5, 2)), decay=0.1),
         Stage("middle", 0.0, MIDDLE, decay=0.1),
-        Stage("large", 0.0, LARGE, decay=0.1),
-        Stage("whole", 0.3, WHOLE, screens=SCREENS, decay=0.4),
+        Stage("large", 0.0, LARGE, decay=0.1, rate=0.5),
+        Stage("whole", 0.0, WHOLE, screens=SCREENS, decay=0.5, rate=0.5, icons=0.25),
+        Stage("polish", 0.3, WHOLE, screens=SCREENS, decay=0.6, rate=0.25, icons=1.0),
     )
 }
 
@@ -154,7 +156,7 @@ class Trainer:
         parts = sorted(parts, key=lambda part: -len(part[1]))[:pictures]
         size = min(p[0].shape[:2] for p in parts)
         pictures_ = torch.stack([tokens[: size[0], : size[1]] for tokens, _ in parts]).float()
-        batch = questions.pack(self.rng, [e for _, e in parts], *size, most)
+        batch = questions.pack(self.rng, [e for _, e in parts], *size, most, self.stage.icons)
         if batch is None:
             return self.find_in_bank(width, height, pictures, most, level)
         return self.ask(pictures_, batch.to(self.device))
@@ -164,7 +166,7 @@ class Trainer:
         scenes = [draw(self.rng.randrange(2**40), width, height, level=level) for _ in range(pictures)]
         rows, columns = -(-height // TOKEN), -(-width // TOKEN)
         parts = [questions.visible(s.elements, 0, 0, width, height) for s in scenes]
-        batch = questions.pack(self.rng, parts, rows, columns, most)
+        batch = questions.pack(self.rng, parts, rows, columns, most, self.stage.icons)
         if batch is None:
             return self.find(width, height, pictures, most, level)
         tokens, read_loss, read_facts = [], 0.0, {}

@@ -91,7 +91,7 @@ def work(
             loss, facts, count = trainer.loss(done, shapes.random())
             loss.backward()
             average(optimizer.parameters, processes)
-            optimizer.step(schedule(done, step, decay=stage.decay))
+            optimizer.step(stage.rate * schedule(done, step, decay=stage.decay))
             step += 1
             progress["steps"] += 1
             progress["count"] += count * processes

@@ -1,21 +1,42 @@
 """The methods by name. A method ranks entries by importance and diversity, and spreads a budget over heads."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 
 from torch import Tensor
 
+from mixkv.images import ImageTokens, ordered
 from mixkv.methods.adakv import AdaKV
+from mixkv.methods.fastv import FastV
 from mixkv.methods.full import Full
+from mixkv.methods.guikv import GUIKV
+from mixkv.methods.h2o import H2O
+from mixkv.methods.in_prefill import InPrefill, Remaining
 from mixkv.methods.keydiff import KeyDiff
-from mixkv.methods.method import Method, Prompt, Windowed
+from mixkv.methods.lightkv import LightKV, LightMixKV
+from mixkv.methods.method import Joint, Method, Prompt, Windowed
 from mixkv.methods.mixkv import MixAdaKV, MixKV, MixPyramidKV
 from mixkv.methods.pyramidkv import PyramidKV
 from mixkv.methods.random import Random
 from mixkv.methods.snapkv import SnapKV
+from mixkv.methods.sparsemm import MixSparseMM, SparseMM
+from mixkv.methods.stlite import STLite
 from mixkv.methods.streamingllm import StreamingLLM
+from mixkv.methods.vlcache import VLCache
 from mixkv.methods.vnorm import VNorm
 
-__all__ = ["METHODS", "Method", "Prompt", "Windowed", "make_method", "select"]
+__all__ = [
+    "METHODS",
+    "InPrefill",
+    "Joint",
+    "Method",
+    "Prompt",
+    "Remaining",
+    "Windowed",
+    "make_method",
+    "select",
+    "select_layers",
+]
 
 METHODS: dict[str, type[Method]] = {
     method.name: method
@@ -28,9 +49,18 @@ METHODS: dict[str, type[Method]] = {
         SnapKV,
         PyramidKV,
         AdaKV,
+        SparseMM,
+        H2O,
+        VLCache,
+        GUIKV,
+        STLite,
+        FastV,
+        LightKV,
+        LightMixKV,
         MixKV,
         MixPyramidKV,
         MixAdaKV,
+        MixSparseMM,
     )
 }
 
@@ -55,18 +85,68 @@ def make_method(method: str | Method, **settings) -> Method:
 
 
 def select(
-    method: str | Method, query: Tensor, key: Tensor, value: Tensor, layer: int = 0, num_layers: int = 1
+    method: str | Method,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    layer: int = 0,
+    num_layers: int = 1,
+    images: Iterable[ImageTokens] | None = None,
+    residual: Tensor | None = None,
 ) -> list[Tensor]:
     """The positions that `method` holds in one layer, sorted, one tensor for each kv head.
 
     `query` [query_heads, tokens, dim], `key` and `value` [kv_heads, tokens, dim], query and key already rotated; logits
-    are scaled by 1/sqrt(dim). Nothing is changed.
+    are scaled by 1/sqrt(dim). The last queries are enough, as many as the method reads. `images` and `residual`
+    [tokens, hidden], what the layer was given, are for the methods that read them. A method that looks at all layers
+    sees only this one. Nothing is changed.
     """
-    match = key.ndim == 3 and key.shape[:2] == value.shape[:2] and query.shape[1:] == key.shape[1:]
-    if not match or query.shape[0] % key.shape[0]:
-        shapes = ", ".join(str(list(tensor.shape)) for tensor in (query, key, value))
+    method = make_method(method)
+    return _positions(method.keep(_prompt(method, (query, key, value), layer, num_layers, images, residual)))
+
+
+def select_layers(
+    method: str | Method,
+    layers: Sequence[tuple[Tensor, Tensor, Tensor]],
+    images: Iterable[ImageTokens] | None = None,
+    residuals: Sequence[Tensor] | None = None,
+) -> list[list[Tensor]]:
+    """The positions that `method` holds in all layers of a model, one list as `select` gives it for each layer.
+
+    `layers` are (query, key, value) of each, `residuals` what each was given, all shaped as for `select`.
+    """
+    method, images, given = make_method(method), images and tuple(images), residuals or [None] * len(layers)
+    prompts = [
+        _prompt(method, states, number, len(layers), images, given[number]) for number, states in enumerate(layers)
+    ]
+    kept = method.keep_layers(prompts) if isinstance(method, Joint) else [method.keep(prompt) for prompt in prompts]
+    return [_positions(keep) for keep in kept]
+
+
+def _positions(keep: Tensor) -> list[Tensor]:
+    return [held.nonzero().squeeze(-1) for held in keep[0]]
+
+
+def _prompt(
+    method: Method,
+    states: tuple[Tensor, Tensor, Tensor],
+    layer: int,
+    num_layers: int,
+    images: Iterable[ImageTokens] | None,
+    residual: Tensor | None,
+) -> Prompt:
+    query, key, value = states
+    match = key.ndim == query.ndim == 3 and key.shape[:2] == value.shape[:2] and query.shape[2] == key.shape[2]
+    if (
+        not match
+        or query.shape[0] % key.shape[0]
+        or not min(method.reads, key.shape[1]) <= query.shape[1] <= key.shape[1]
+    ):
+        shapes = ", ".join(str(list(tensor.shape)) for tensor in states)
         raise ValueError(
-            f"query, key and value must be [heads, tokens, dim] of one prompt with whole groups of heads, not {shapes}"
+            f"query, key and value must be [heads, tokens, dim] of one prompt with whole groups of heads and at "
+            f"least the last {method.reads} queries, not {shapes}"
         )
-    prompt = Prompt(query[None], key[None], value[None], query.shape[-1] ** -0.5, layer, num_layers)
-    return [held.nonzero().squeeze(-1) for held in make_method(method).keep(prompt)[0]]
+    alone = (tensor[None] for tensor in states)
+    images, residual = None if images is None else ordered(images), None if residual is None else residual[None]
+    return Prompt(*alone, query.shape[-1] ** -0.5, layer, num_layers, images, residual)

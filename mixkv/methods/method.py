@@ -6,24 +6,48 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
+from transformers import PreTrainedModel
 
 from mixkv.budget import Share, effective_window, keep_best, parse_budget, resolve_budget
+from mixkv.images import Images
+
+ALL_QUERIES = 1 << 30  # more than any prompt has
+UNKNOWN_IMAGES = (
+    "method {!r} must know where the image tokens stand: call cache.describe(images) before the prompt is read, with "
+    "an empty tuple for a prompt without images"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """One decoder layer at the end of the prefill, as its attention saw it: real tokens only, never padding."""
 
-    query: Tensor  # [batch, query_heads, tokens, dim], rotated
+    query: Tensor  # [batch, query_heads, last tokens, dim], rotated: of the last tokens that the method reads
     key: Tensor  # [batch, kv_heads, tokens, dim], rotated
     value: Tensor  # [batch, kv_heads, tokens, dim]
     scaling: float  # factor of the attention logits
     layer: int
     num_layers: int
+    images: Images | None = None  # where its image tokens stand; None if nobody said
+    residual: Tensor | None = None  # [batch, tokens, hidden], what the layer was given, for methods that read it
 
     @property
     def tokens(self) -> int:
         return self.key.shape[-2]
+
+    def known_images(self, method: str) -> Images:
+        """Its images. Raises ValueError if nobody said where they stand, or if they lie beyond the prompt."""
+        if self.images is None:
+            raise ValueError(UNKNOWN_IMAGES.format(method))
+        if self.images and self.images[-1].stop > self.tokens:
+            raise ValueError(f"{self.images[-1]} lies beyond the prompt of {self.tokens} tokens")
+        return self.images
+
+    def known_residual(self, method: str) -> Tensor:
+        """What the layer was given. Raises ValueError if that is not there."""
+        if self.residual is None:
+            raise ValueError(f"method {method!r} looks at what a layer is given: give residual=...")
+        return self.residual
 
     def all_entries(self) -> Tensor:
         """Keep everything: booleans [batch, kv_heads, tokens]."""
@@ -34,10 +58,30 @@ class Method(ABC):
     """A way to choose what stays in the cache. Subclasses are frozen dataclasses: their fields are the settings."""
 
     name: ClassVar[str]
+    in_pieces: ClassVar[bool] = True  # whether the prompt may come in several forwards
+    reads: ClassVar[int] = 0  # how many of the prompt's last queries `keep` looks at
+    reads_images: ClassVar[bool] = False  # whether it must know where the image tokens stand
+    reads_residual: ClassVar[bool] = False  # whether it looks at what the layer was given
+
+    def for_model(self, model: PreTrainedModel) -> "Method":
+        """This method with what it must know of the model it will compress. Raises ValueError where that is missing."""
+        return self
 
     @abstractmethod
     def keep(self, prompt: Prompt) -> Tensor:
         """True where the entry is held: [batch, kv_heads, tokens]. Heads may hold different numbers, at least one."""
+
+
+class Joint(Method):
+    """A method that looks at all layers before it chooses, so nothing is evicted until the last layer is read."""
+
+    @abstractmethod
+    def keep_layers(self, prompts: list[Prompt]) -> list[Tensor]:
+        """For each layer of one prompt what `keep` would say: [batch, kv_heads, tokens]."""
+
+    def keep(self, prompt: Prompt) -> Tensor:
+        """The choice for a model of this one layer."""
+        return self.keep_layers([prompt])[0]
 
 
 @dataclass(frozen=True)

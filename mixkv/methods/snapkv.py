@@ -27,6 +27,10 @@ class SnapKV(Windowed):
         require_choice("pool", self.pool, ("avg", "max"))
         require_choice("gqa", self.gqa, ("mean", "max"))
 
+    @property
+    def reads(self) -> int:
+        return self.window
+
     def rank(self, prompt: Prompt, window: int, entries: int) -> tuple[Tensor, int | Tensor]:
         importance = extrinsic(prompt.query, prompt.key, window, prompt.scaling, self.kernel, self.pool, self.gqa)
         return importance, entries

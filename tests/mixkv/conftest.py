@@ -4,6 +4,10 @@ import pytest
 import torch
 import transformers
 
+import mixkv
+from mixkv.head_scores import save_head_scores
+from mixkv.methods import InPrefill
+
 IMAGE, VISION_START, VISION_END = 90, 91, 92
 TEXT = {
     "vocab_size": 96,
@@ -58,6 +62,9 @@ def _qwen3_vl():
     return transformers.Qwen3VLForConditionalGeneration(config)
 
 
+VISUAL_HEADS = ((0.5, 0.1, 0.0, 0.2), (0.0, 0.1, 0.3, 0.1), (0.0, 0.0, 0.2, 0.6))  # [layers, query_heads]
+EVICTING = [name for name, method in mixkv.METHODS.items() if not issubclass(method, InPrefill)]
+UNTOLD = [name for name, method in mixkv.METHODS.items() if not method.reads_images]  # need no description
 BUILDERS = {"llama": _llama, "qwen3": _qwen3, "qwen2_vl": _qwen2_vl, "qwen2_5_vl": _qwen2_5_vl, "qwen3_vl": _qwen3_vl}
 
 
@@ -74,10 +81,21 @@ def _build(name):
 
 
 @pytest.fixture(scope="session")
-def tiny_model():
-    """A tiny random model by name: llama, qwen3, qwen2_vl, qwen2_5_vl, qwen3_vl. Built once."""
+def tiny_model(tmp_path_factory):
+    """A tiny random model by name: llama, qwen3, qwen2_vl, qwen2_5_vl, qwen3_vl. Built once.
+
+    Visual head scores are stored in its folder.
+    """
     built = {}
-    return lambda name: built.get(name) or built.setdefault(name, _build(name))
+
+    def get(name):
+        if name not in built:
+            built[name] = _build(name)
+            built[name].name_or_path = str(tmp_path_factory.mktemp(name))
+            save_head_scores(built[name], VISUAL_HEADS)
+        return built[name]
+
+    return get
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mixkv import Share, parse_budget
-from mixkv.budget import adaptive, effective_window, keep_best, pyramid, resolve_budget, round_to_total
+from mixkv.budget import adaptive, effective_window, keep_best, pyramid, resolve_budget, round_to_total, water_fill
 
 
 @pytest.mark.parametrize(
@@ -96,3 +96,28 @@ def test_the_best_are_kept_and_the_window_always():
     scores = torch.tensor([[[1.0, 5.0, 3.0, 5.0], [0.0, 0.0, 0.0, 0.0]]])
     kept = keep_best(scores, torch.tensor([[2, 1]]), window=2)
     assert kept.int().tolist() == [[[0, 1, 0, 1, 1, 1], [1, 0, 0, 0, 1, 1]]]
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    weights=st.lists(st.integers(0, 50), min_size=1, max_size=10),
+    total=st.integers(0, 300),
+    least=st.integers(0, 5),
+    room=st.integers(0, 60),
+)
+def test_water_filling_keeps_the_total_and_the_limits(weights, total, least, room):
+    weights = torch.tensor(weights, dtype=torch.float64)
+    filled = water_fill(weights, total, least, least + room)
+    assert filled.sum() == min(max(total, least * len(weights)), (least + room) * len(weights))
+    assert filled.min() >= least and filled.max() <= least + room
+    order = weights.argsort(stable=True)
+    assert (filled[order].diff() >= -1).all()  # more weight, more entries, but for the rounding
+    inside = (filled > least) & (filled < least + room) & (weights > 0)
+    if inside.sum() > 1:  # in proportion where no limit is met
+        rates = filled[inside] / weights[inside]
+        assert ((rates - rates.mean()).abs() <= 1.01 / weights[inside].min()).all()
+
+
+def test_water_filling_of_rows():
+    filled = water_fill(torch.tensor([[1.0, 3.0], [0.0, 0.0]]), 8, 1, torch.tensor([8, 5]))
+    assert filled.tolist() == [[3, 5], [4, 4]]

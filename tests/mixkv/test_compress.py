@@ -4,11 +4,12 @@ import copy
 
 import pytest
 import torch
+from conftest import EVICTING, UNTOLD
 from transformers import DynamicCache, MistralConfig, MistralForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
 import mixkv
 
-BUDGETED = [name for name in mixkv.METHODS if name != "full"]
+BUDGETED = [name for name in UNTOLD if name != "full"]
 BUDGET = {"budget": 24}
 
 
@@ -29,7 +30,7 @@ def continuation(generate, model, inputs, method, budget=None, **options):
 
 
 @pytest.mark.parametrize("name", ["qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3", "llama"])
-@pytest.mark.parametrize("method", list(mixkv.METHODS))
+@pytest.mark.parametrize("method", EVICTING)
 def test_a_large_budget_is_no_compression_bit_for_bit(name, method, tiny_model, generate, prompt, left_padded):
     model = tiny_model(name)
     rows = [prompt(1, 30, [(8, 8)]), prompt(2, 20)] if name.endswith("vl") else [prompt(1, 40), prompt(2, 20)]
@@ -178,7 +179,7 @@ def test_models_with_an_attention_of_their_own_are_refused(tiny_model, monkeypat
         pass
 
 
-@pytest.mark.parametrize("method", list(mixkv.METHODS))
+@pytest.mark.parametrize("method", EVICTING)
 def test_a_prompt_of_one_token(method, tiny_model, generate, prompt):
     model, inputs = tiny_model("llama"), prompt(1, 1)
     budget = None if method == "full" else "10%"

@@ -4,12 +4,14 @@ import copy
 
 import pytest
 import torch
+from conftest import UNTOLD
 
 import mixkv
 from mixkv.attention import by_segment, in_one_batch, ragged_attention
-from mixkv.cache import SLACK, CompressedLayer, RaggedLayer
+from mixkv.layers import SLACK, CompressedLayer, RaggedLayer
 
 LAYERS, HEADS, DIM, BYTES = 3, 2, 16, 4  # of the tiny text models
+BUDGETED = [name for name in UNTOLD if name != "full"]
 ENTRY = 2 * DIM * BYTES  # one key and one value
 
 
@@ -24,7 +26,7 @@ def prefilled(model, inputs, method, **settings):
 
 
 @pytest.mark.parametrize("budget", [1, 16, 24, "30%"])
-@pytest.mark.parametrize("method", [name for name in mixkv.METHODS if name != "full"])
+@pytest.mark.parametrize("method", BUDGETED)
 def test_held_bytes_are_exactly_the_budget(method, budget, tiny_model, prompt):
     cache = prefilled(tiny_model("llama"), prompt(1, 80), method, budget=budget)
     entries = 24 if budget == "30%" else budget

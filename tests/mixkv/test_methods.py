@@ -4,11 +4,19 @@ import dataclasses
 
 import pytest
 import torch
+from conftest import EVICTING
 
 import mixkv
 
 QUERY_HEADS, HEADS, TOKENS, DIM, LAYERS = 4, 2, 150, 16, 5
-BUDGETED = [name for name in mixkv.METHODS if name != "full"]
+BUDGETED = [name for name in EVICTING if name != "full"]
+IMAGES = ()  # the states are of a text
+
+
+def ready(name, *budget, layers=LAYERS):
+    """The method by name, with visual head scores for `layers` layers where it needs them."""
+    scores = torch.rand(layers, QUERY_HEADS, generator=torch.Generator().manual_seed(4))
+    return mixkv.METHODS[name](*budget, **({"visual_heads": scores} if "sparsemm" in name else {}))
 
 
 @pytest.fixture(scope="module")
@@ -21,8 +29,9 @@ def states():
 
 def test_the_names():
     assert list(mixkv.METHODS) == [
-        *("full", "random", "streamingllm", "keydiff", "vnorm", "snapkv", "pyramidkv", "adakv"),
-        *("mixkv", "mixkv-pyramidkv", "mixkv-adakv"),
+        *("full", "random", "streamingllm", "keydiff", "vnorm", "snapkv", "pyramidkv", "adakv", "sparsemm"),
+        *("h2o", "vlcache", "guikv", "stlite", "fastv", "lightkv", "lightkv-mixkv"),
+        *("mixkv", "mixkv-pyramidkv", "mixkv-adakv", "mixkv-sparsemm"),
     ]
 
 
@@ -38,28 +47,34 @@ def test_settings_are_frozen_and_compare(name):
 @pytest.mark.parametrize("name", BUDGETED)
 def test_the_mean_over_heads_and_layers_is_exactly_the_budget(name, budget, states):
     held = [
-        head for layer in range(LAYERS) for head in mixkv.select(mixkv.METHODS[name](budget), *states, layer, LAYERS)
+        head for layer in range(LAYERS) for head in mixkv.select(ready(name, budget), *states, layer, LAYERS, IMAGES)
     ]
     assert sum(map(len, held)) == budget * HEADS * LAYERS
     for positions in held:
         assert positions.tolist() == sorted(set(positions.tolist()))
         assert positions[0] >= 0 and positions[-1] == TOKENS - 1
-    if "pyramid" not in name and "ada" not in name:
+    if not any(host in name for host in ("pyramid", "ada", "sparse")):
         assert {len(positions) for positions in held} == {budget}
 
 
 @pytest.mark.parametrize("name", [name for name in BUDGETED if name != "streamingllm"])
 def test_the_window_is_always_held(name, states):
-    for budget, window in ((64, 32), (32, 16), (16, 8)):
+    for budget, window in (
+        (64, min(32, mixkv.METHODS[name].window)),
+        (32, min(16, mixkv.METHODS[name].window)),
+        (16, 8),
+    ):
         for layer in range(LAYERS):
-            for positions in mixkv.select(mixkv.METHODS[name](budget), *states, layer, LAYERS):
+            for positions in mixkv.select(ready(name, budget), *states, layer, LAYERS, IMAGES):
                 assert positions[-window:].tolist() == list(range(TOKENS - window, TOKENS))
 
 
 @pytest.mark.parametrize("tokens", [1, 2, 8, 31, 63, 64, 65])
-@pytest.mark.parametrize("name", list(mixkv.METHODS))
+@pytest.mark.parametrize("name", EVICTING)
 def test_prompts_around_the_window_and_the_budget(name, tokens, states):
-    held = mixkv.select(name, *(tensor[:, :tokens] for tensor in states), layer=0, num_layers=1)
+    held = mixkv.select(
+        ready(name, layers=1), *(tensor[:, :tokens] for tensor in states), layer=0, num_layers=1, images=IMAGES
+    )
     assert sum(map(len, held)) == HEADS * (tokens if name == "full" else min(64, tokens))
 
 
