@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from guiground.cli.finding import EXIT_CODES, find, loaded, open_record
-from guiground.cli.options import POINT, Looking, ModelChoice, different, grouped, print_json, record_option, warn
+from guiground.cli.options import POINT, Asking, Looking, different, grouped, print_json, record_option, warn
 from guiground.errors import UsageError
 from guiground.geometry import Point
 
@@ -62,7 +62,7 @@ def act_options(command: Callable) -> Callable:
 class Session:
     """One command's look at the screen, the places it found there, and what it does about them."""
 
-    def __init__(self, look: Looking, choice: ModelChoice | None, caution: Caution, as_json: bool) -> None:
+    def __init__(self, look: Looking, choice: Asking | None, caution: Caution, as_json: bool) -> None:
         from guiground.overlay import check_path
 
         self.look, self.choice, self.caution, self.as_json = look, choice, caution, as_json
@@ -92,7 +92,7 @@ class Session:
         if at is not None:
             in_picture = self.look.image is not None
             return self._seen().to_desktop.apply(at) if in_picture else at
-        from guiground.locator import check_instruction
+        from guiground.instruction import check_instruction
 
         check_instruction(instruction)
         screenshot = self._seen()

@@ -3,7 +3,7 @@
 import click
 
 from guiground.cli.acting import EXIT_CODES_HELP, Caution, Session, act_options, at_option
-from guiground.cli.options import POINT, Looking, ModelChoice, json_option, look_options, model_options
+from guiground.cli.options import POINT, Asking, Looking, ask_options, json_option, look_options
 from guiground.errors import UsageError
 from guiground.geometry import Point
 
@@ -24,7 +24,7 @@ Examples:
 @click.option("--by", type=POINT, help="How far to drag it, in desktop units.")
 @act_options
 @look_options
-@model_options
+@ask_options
 @json_option
 def command(
     instruction: str | None,
@@ -34,7 +34,7 @@ def command(
     by: Point | None,
     caution: Caution,
     look: Looking,
-    choice: ModelChoice,
+    choice: Asking,
     as_json: bool,
 ) -> int:
     """Drag INSTRUCTION's target to another place and print both as X Y lines.

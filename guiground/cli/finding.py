@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from guiground.cli.options import ModelChoice
+from guiground.cli.options import Asking
 from guiground.cli.progress import status
 from guiground.errors import AnswerError
 
@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from guiground.result import Result
     from guiground.screen import Screenshot
 
-EXIT_CODES = {"found": 0, "refused": 1, "unparsable": AnswerError.exit_code, "truncated": AnswerError.exit_code}
+EXIT_CODES = {"found": 0, "refused": 1, "unsure": 1, "unparsable": AnswerError.exit_code}
+EXIT_CODES["truncated"] = AnswerError.exit_code
 
 
-def loaded(choice: ModelChoice) -> "Locator":
+def loaded(choice: Asking) -> "Locator":
     """A locator with its model in memory; says on a terminal what is being waited for."""
     from guiground.models.load import resolve
 

@@ -7,12 +7,12 @@ import click
 
 from guiground.cli.finding import EXIT_CODES, find, keep_result, loaded, open_record
 from guiground.cli.options import (
+    Asking,
     Looking,
-    ModelChoice,
+    ask_options,
     different,
     json_option,
     look_options,
-    model_options,
     one_line,
     print_json,
     record_option,
@@ -25,7 +25,7 @@ from guiground.errors import UsageError
     epilog="""\b
 Exit codes:
   0  found                          4  model or memory
-  1  not found, or refused          5  answer that names no point
+  1  not found, or too unsure       5  answer that names no point
   2  wrong argument or file         130  interrupted
   3  no screen to capture
 
@@ -38,7 +38,7 @@ Examples:
 @click.argument("instruction", required=False)
 @click.option("--queries", metavar="FILE|-", help="Answer many instructions, one a line, with a JSON line each.")
 @look_options
-@model_options
+@ask_options
 @json_option
 @click.option("--overlay", metavar="OUT.png", help="Also write the screenshot with the answer drawn on it.")
 @record_option
@@ -49,14 +49,14 @@ def command(
     overlay: str | None,
     record: str | None,
     look: Looking,
-    choice: ModelChoice,
+    choice: Asking,
 ) -> int:
     """Print X Y, the pixel of the screenshot where INSTRUCTION's target is.
 
     Without --image the screen is grabbed, and X Y are desktop coordinates, as a click needs them. With --queries the
     picture is read once for all instructions, and the exit code is that of the worst answer.
     """
-    from guiground.locator import check_instruction
+    from guiground.instruction import check_instruction
     from guiground.overlay import check_path, draw, save
 
     instructions = _instructions(instruction, queries, look)

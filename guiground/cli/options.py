@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from guiground.locator import Locator
     from guiground.screen import View
 
+_SETTINGS = ("model", "method", "budget", "device", "dtype", "max_pixels", "min_confidence", "samples")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 
@@ -81,12 +82,25 @@ class ModelChoice:
     dtype: str
     max_pixels: int | None
 
+    def settings(self) -> dict[str, Any]:
+        """The arguments of Locator."""
+        return {name: getattr(self, name) for name in _SETTINGS if hasattr(self, name)}
+
     def locator(self) -> "Locator":
         """The locator, its model not loaded yet."""
         from guiground.locator import Locator
 
-        settings = {"device": self.device, "dtype": self.dtype, "max_pixels": self.max_pixels}
-        return Locator(self.model, method=self.method, budget=self.budget, **settings)
+        return Locator(**self.settings())
+
+
+@dataclass(frozen=True, slots=True)
+class Asking(ModelChoice):
+    """What the options of `ask_options` say."""
+
+    min_confidence: float | None
+    samples: int
+    no_resident: bool
+    keep: bool
 
 
 _LOOK = (
@@ -116,6 +130,23 @@ _MODEL = (
         "--max-pixels", type=click.IntRange(min=1), metavar="N", help="Largest area the model looks at; saves memory."
     ),
 )
+_ASK = (
+    click.option(
+        "--min-confidence",
+        type=click.FloatRange(0, 1),
+        metavar="P",
+        help="What is found with less counts as not found.",
+    ),
+    click.option(
+        "--samples",
+        type=click.IntRange(min=0),
+        default=0,
+        metavar="K",
+        help="Tell the confidence from K sampled answers: the share that agree.",
+    ),
+    click.option("--no-resident", is_flag=True, help="Do not ask the resident process (guiground up)."),
+    click.option("--keep", is_flag=True, help="Start the resident process if there is none."),
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object with everything known.")
 record_option = click.option("--record", metavar="DIR", help="Keep what was seen and done in DIR/index.html.")
 
@@ -128,6 +159,11 @@ def look_options(command: Callable) -> Callable:
 def model_options(command: Callable) -> Callable:
     """--model, --method, --budget, --device, --dtype and --max-pixels, as the argument `choice`."""
     return grouped(command, _MODEL, "choice", ModelChoice)
+
+
+def ask_options(command: Callable) -> Callable:
+    """Those of `model_options`, --min-confidence, --samples, --no-resident and --keep, as the argument `choice`."""
+    return grouped(command, _MODEL + _ASK, "choice", Asking)
 
 
 def grouped(command: Callable, options: tuple[Callable, ...], name: str, kind: type) -> Callable:

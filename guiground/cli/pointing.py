@@ -3,7 +3,7 @@
 import click
 
 from guiground.cli.acting import EXIT_CODES_HELP, Caution, Session, act_options, at_option
-from guiground.cli.options import Looking, ModelChoice, json_option, look_options, model_options
+from guiground.cli.options import Asking, Looking, ask_options, json_option, look_options
 from guiground.geometry import Point
 
 
@@ -25,10 +25,10 @@ Examples:
     @at_option
     @act_options
     @look_options
-    @model_options
+    @ask_options
     @json_option
     def command(
-        instruction: str | None, at: Point | None, caution: Caution, look: Looking, choice: ModelChoice, as_json: bool
+        instruction: str | None, at: Point | None, caution: Caution, look: Looking, choice: Asking, as_json: bool
     ) -> int:
         from guiground.action import Action
 

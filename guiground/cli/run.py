@@ -7,11 +7,11 @@ import click
 
 from guiground.cli.finding import find, loaded, open_record
 from guiground.cli.options import (
+    Asking,
     Looking,
-    ModelChoice,
+    ask_options,
     json_option,
     look_options,
-    model_options,
     print_json,
     record_option,
 )
@@ -43,7 +43,7 @@ Examples:
 @click.option("--dry-run", is_flag=True, help="Check the script and print its steps; do nothing.")
 @record_option
 @look_options
-@model_options
+@ask_options
 @json_option
 def command(
     script: str,
@@ -51,7 +51,7 @@ def command(
     dry_run: bool,
     record: str | None,
     look: Looking,
-    choice: ModelChoice,
+    choice: Asking,
     as_json: bool,
 ) -> int:
     """Do the steps of SCRIPT.toml one after the other, and stop at the first that fails.
@@ -91,7 +91,7 @@ def command(
 class _Model:
     """The model, loaded when the first step needs it."""
 
-    def __init__(self, choice: ModelChoice) -> None:
+    def __init__(self, choice: Asking) -> None:
         self.choice, self._locator = choice, None
 
     def look(self, instruction: str, screenshot: "Screenshot") -> "Result":

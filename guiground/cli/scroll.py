@@ -3,7 +3,7 @@
 import click
 
 from guiground.cli.acting import EXIT_CODES_HELP, Caution, Session, act_options, at_option
-from guiground.cli.options import Looking, ModelChoice, json_option, look_options, model_options
+from guiground.cli.options import Asking, Looking, ask_options, json_option, look_options
 from guiground.errors import UsageError
 from guiground.geometry import Point
 
@@ -23,7 +23,7 @@ Examples:
 @click.option("--up", type=click.IntRange(min=1), metavar="N", help="Notches to turn it up.")
 @act_options
 @look_options
-@model_options
+@ask_options
 @json_option
 def command(
     instruction: str | None,
@@ -32,7 +32,7 @@ def command(
     up: int | None,
     caution: Caution,
     look: Looking,
-    choice: ModelChoice,
+    choice: Asking,
     as_json: bool,
 ) -> int:
     """Turn the wheel over INSTRUCTION's target and print X Y, where it was done."""

@@ -5,7 +5,7 @@ import sys
 import click
 
 from guiground.cli.acting import EXIT_CODES_HELP, Caution, Session, act_options, at_option
-from guiground.cli.options import Looking, ModelChoice, json_option, look_options, model_options
+from guiground.cli.options import Asking, Looking, ask_options, json_option, look_options
 from guiground.errors import UsageError
 from guiground.geometry import Point
 
@@ -24,7 +24,7 @@ Examples:
 @at_option
 @act_options
 @look_options
-@model_options
+@ask_options
 @json_option
 def command(
     text: str,
@@ -32,7 +32,7 @@ def command(
     at: Point | None,
     caution: Caution,
     look: Looking,
-    choice: ModelChoice,
+    choice: Asking,
     as_json: bool,
 ) -> int:
     """Type TEXT, in any script; - reads it from standard input.

@@ -4,12 +4,12 @@ import click
 
 from guiground.cli.finding import keep_result, loaded, open_record
 from guiground.cli.options import (
+    Asking,
     Looking,
-    ModelChoice,
+    ask_options,
     different,
     json_option,
     look_options,
-    model_options,
     print_json,
     record_option,
     warn,
@@ -45,7 +45,7 @@ Examples:
     help="Seconds between two pictures.",
 )
 @look_options
-@model_options
+@ask_options
 @click.option("--overlay", metavar="OUT.png", help="Write the last picture with the answer drawn on it.")
 @record_option
 @json_option
@@ -57,7 +57,7 @@ def command(
     overlay: str | None,
     record: str | None,
     look: Looking,
-    choice: ModelChoice,
+    choice: Asking,
     as_json: bool,
 ) -> int:
     """Wait until INSTRUCTION's target is on the screen and print X Y, where it is.
@@ -65,7 +65,7 @@ def command(
     The model looks again only when the picture has changed. A picture (--image) is read again each time. With --window,
     a window that is not open yet is waited for. With --gone nothing is printed.
     """
-    from guiground.locator import check_instruction
+    from guiground.instruction import check_instruction
     from guiground.overlay import check_path, draw, save
     from guiground.waiting import wait_for
 

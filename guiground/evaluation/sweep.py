@@ -49,8 +49,7 @@ def prepare(locator: "Locator", methods: Sequence["Method"], task: Task) -> list
     for method in sorted(methods, key=lambda method: -method.reads):
         locator.eviction = method
         settings = fingerprint.settings(locator, task)
-        own = getattr(method, "reads_images", False) or getattr(method, "reads_residual", False)
-        found.append(Setting(method, settings, fingerprint.run_hash(settings), alone=own))
+        found.append(Setting(method, settings, fingerprint.run_hash(settings), alone=not method.in_pieces))
     return found
 
 
