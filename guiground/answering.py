@@ -1,7 +1,8 @@
 """A screenshot is read once; each instruction is answered on a branch of what the model then holds of it."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,7 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Generated:
-    """One greedy answer. ids: its tokens. truncated: cut off by the limit. logits: of each  # [tokens, vocabulary]"""
+    """One answer. ids: its tokens. truncated: cut off by the limit. logits: of each  # [tokens, vocabulary]"""
 
     ids: list[int]
     truncated: bool
@@ -88,8 +89,6 @@ def recall(
     ahead: whether the method allows to read the screenshot before the instruction. Inside a `mixkv.compress` block.
     Stages on the clock: "read" for what is done once a screenshot, "prepare" for what is done for each instruction.
     """
-    from mixkv import CompressedCache
-
     if memory is not None:
         inputs = grounder.prepare(memory.picture, [instruction])
         if memory.fits(inputs):
@@ -99,21 +98,28 @@ def recall(
     clock.stop("read")
     inputs = grounder.prepare(picture, [instruction])
     clock.stop("prepare")
-    memory = read(grounder, inputs, picture) if ahead else Memory((), CompressedCache(), 0, picture)
+    memory = read(grounder, inputs, picture) if ahead else Memory((), new_cache(inputs), 0, picture)
     clock.stop("read")
     return inputs, replace(memory, read_ms=clock.spent["read"])
+
+
+def new_cache(inputs: "Inputs") -> "CompressedCache":
+    """An empty cache that knows where the picture's tokens stand, as some methods want."""
+    from mixkv import CompressedCache, ImageTokens
+
+    cache, grid = CompressedCache(), inputs.token_grid
+    cache.describe([ImageTokens(inputs.image_start[0], grid.height, grid.width)])
+    return cache
 
 
 def read(grounder: "Grounder", inputs: "Inputs", picture: "Patches") -> Memory:
     """Runs the vision tower and the prefill up to the end of the picture."""
     import torch
 
-    from mixkv import CompressedCache
-
     ids = inputs.until_picture_end
     prompt = {name: inputs.tensors[name][:, : len(ids)] for name in ("input_ids", "mm_token_type_ids")}
     prompt["image_grid_thw"] = inputs.tensors["image_grid_thw"]
-    cache, reader = CompressedCache(), grounder.model.model  # without the head: there is nothing to answer yet
+    cache, reader = new_cache(inputs), grounder.model.model  # without the head: there is nothing to answer yet
     with torch.no_grad(), cache.open_prompt():
         positions, offset = reader.get_rope_index(**prompt)
         pixels = inputs.tensors["pixel_values"]
@@ -122,40 +128,64 @@ def read(grounder: "Grounder", inputs: "Inputs", picture: "Patches") -> Memory:
     return Memory(ids, cache, int(offset), seen)
 
 
-def answer(grounder: "Grounder", inputs: "Inputs", memory: Memory) -> tuple[Generated, "CompressedCache"]:
-    """The answer to the prompt, whose beginning is not read again, and the cache it leaves. The memory is unchanged."""
+def answer(
+    grounder: "Grounder", inputs: "Inputs", memory: Memory, seed: int | None = None
+) -> tuple[Generated, "CompressedCache"]:
+    """The answer to the prompt, whose beginning is not read again, and the cache it leaves. The memory is unchanged.
+
+    seed: for a sampled answer instead of the greedy one.
+    """
     import torch
 
     cache, ids = memory.cache.branch(), inputs.tensors["input_ids"]
     if not memory.ids:
-        return generate(grounder, inputs.tensors, cache), cache
+        return generate(grounder, inputs.tensors, cache, seed), cache
     positions = (
         torch.arange(ids.shape[1], device=ids.device).expand(3, 1, -1) + memory.offset
     )  # right after the picture
     later = {"input_ids": ids, "attention_mask": inputs.tensors["attention_mask"], "position_ids": positions}
-    return generate(grounder, later, cache), cache
+    return generate(grounder, later, cache, seed), cache
 
 
-def generate(grounder: "Grounder", tensors: dict, cache: "CompressedCache") -> Generated:
-    """One greedy answer to a prompt; the cache may hold the prompt's beginning."""
+def generate(grounder: "Grounder", tensors: dict, cache: "CompressedCache", seed: int | None = None) -> Generated:
+    """One answer to a prompt; the cache may hold the prompt's beginning.
+
+    It is greedy, or with a seed drawn from the model's own probabilities (temperature 1).
+    """
     import torch
 
     limit = grounder.spec.generation.max_new_tokens
     words = grounder.spec.generation.stop
     stop = {"stop_strings": list(words), "tokenizer": grounder.tokenizer} if words else {}
-    made = grounder.model.generate(
-        **tensors,
-        past_key_values=cache,
-        do_sample=False,
-        num_beams=1,
-        max_new_tokens=limit,
-        output_logits=True,
-        return_dict_in_generate=True,
-        **stop,
-    )
+    drawn = {"do_sample": False} if seed is None else {"do_sample": True, "temperature": 1.0, "top_k": 0, "top_p": 1.0}
+    with _random(grounder, seed):
+        made = grounder.model.generate(
+            **tensors,
+            past_key_values=cache,
+            **drawn,
+            num_beams=1,
+            max_new_tokens=limit,
+            output_logits=True,
+            return_dict_in_generate=True,
+            **stop,
+        )
     ids = made.sequences[0, tensors["input_ids"].shape[-1] :].tolist()
     truncated = len(ids) >= limit and not _is_complete(grounder, ids, words)
     return Generated(ids, truncated, torch.cat(made.logits))
+
+
+@contextmanager
+def _random(grounder: "Grounder", seed: int | None) -> Iterator[None]:
+    """Random numbers from this seed, and afterwards those that would have come without it."""
+    import torch
+
+    if seed is None:
+        yield
+        return
+    device = grounder.device
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
 
 
 def _is_complete(grounder: "Grounder", ids: list[int], words: Sequence[str]) -> bool:

@@ -7,13 +7,17 @@ from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING
 
-from guiground.answering import Memory, RecentScreenshots, answer, picture_hash, recall
+from guiground import eviction
+from guiground.answering import Generated, Memory, RecentScreenshots, answer, picture_hash, recall
+from guiground.confidence import of_samples, of_tokens
 from guiground.errors import UsageError
 from guiground.geometry import Box, Chain, Point, Size, model_to_screenshot
+from guiground.instruction import check_instruction
 from guiground.meter import Clock, PeakMemory
-from guiground.models.running import memory_explained, quiet
+from guiground.models.running import compressed, memory_explained, quiet
 from guiground.result import CacheUse, MemoryUse, ModelUse, Result
 from guiground.screen import Screenshot, View, take
+from guiground.zoom import MOST, zoomed
 
 if TYPE_CHECKING:
     import torch
@@ -22,9 +26,8 @@ if TYPE_CHECKING:
     from guiground.models.answer import Answer
     from guiground.models.load import Grounder
     from guiground.waiting import Waited
-    from mixkv import CompressedCache, Method
+    from mixkv import CompressedCache
 
-MAX_INSTRUCTION = 1000  # characters
 _OVERSHOOT = 0.01  # share of a side by which an answer may lie outside the picture and still means its edge
 
 
@@ -34,6 +37,9 @@ class Locator:
     model: a name from `guiground models` or a folder. method: a name in mixkv.METHODS; by default "mixkv" if there is a
     budget, else "full", which evicts nothing. budget: entries per kv head (64), or a share of the prompt ("10%").
     device, dtype: "auto" or as torch names them. max_pixels: the largest area at which the model looks at a screenshot.
+    min_confidence: from 0 to 1; what is found with less is "unsure" and has no point. samples: how many answers are
+    drawn (seeds 0, 1, ...) to tell the confidence from their agreement; 0 tells it from the answer's probabilities.
+    zoom: how many closer looks follow, each at half the sides around the answer before it.
     keep_bytes: what may be held of recent screenshots, so that none of them is read twice; 0 holds none.
 
     The model is loaded by the first `load` or `locate`. Raises UsageError for arguments that do not fit, ModelError
@@ -49,19 +55,29 @@ class Locator:
         device: str = "auto",
         dtype: str = "auto",
         max_pixels: int | None = None,
+        min_confidence: float | None = None,
+        samples: int = 0,
+        zoom: int = 0,
         keep_bytes: int = 1 << 30,
     ) -> None:
         if max_pixels is not None and max_pixels < 1:
             raise UsageError(
                 f"max_pixels must be at least 1, got {max_pixels} (leave it out for the model's own limit)"
             )
+        if min_confidence is not None and not 0 <= min_confidence <= 1:
+            raise UsageError(f"min_confidence must be from 0 to 1, got {min_confidence} (0.5 is a good start)")
+        if samples < 0:
+            raise UsageError(f"samples must be at least 0, got {samples} (0 draws none)")
+        if zoom not in range(MOST + 1):
+            raise UsageError(f"zoom must be from 0 to {MOST}, got {zoom} (0 looks once)")
         self.model = str(model)
+        self.min_confidence, self.samples, self.zoom = min_confidence, samples, zoom
         self.device, self.dtype, self.max_pixels = device, dtype, max_pixels
         self._grounder: Grounder | None = None
         self._recent = RecentScreenshots(keep_bytes)
         self._busy = RLock()  # one model answers one instruction at a time
         clock = Clock()
-        self.eviction = _build_method(method, budget)
+        self.eviction = eviction.build(method, budget)
         clock.stop("load")
         self._load_ms = clock.spent["load"]  # until the first answer tells it
 
@@ -86,6 +102,20 @@ class Locator:
         """Lets go of the model and the screenshots; a later call loads it again."""
         self._recent.clear()
         self._grounder = None
+
+    @property
+    def loaded(self) -> "Grounder | None":
+        """The model, if it is loaded."""
+        return self._grounder
+
+    @property
+    def screenshots_bytes(self) -> int:
+        """What is held of recent screenshots."""
+        return self._recent.bytes_held
+
+    def share(self, other: "Locator") -> None:
+        """Uses the model that another locator with the same model, device, dtype and max_pixels has loaded."""
+        self._grounder = other.loaded or self._grounder
 
     def load(self) -> "Grounder":
         """The model, loaded now if it was not yet."""
@@ -128,7 +158,8 @@ class Locator:
             spent, memory, results = clock.spent, self._recent.find(picture), []
             for instruction in instructions:
                 result, memory = self._answer(grounder, instruction, screenshot, memory, spent)
-                results.append(result)
+                look = partial(self._closer, grounder, instruction)
+                results.append(zoomed(result, screenshot, self.zoom, look).at_least(self.min_confidence))
                 spent = dict.fromkeys(spent, 0.0)
                 if not (obstacle := self._obstacle(grounder)):
                     self._recent.keep(picture, memory)
@@ -184,17 +215,22 @@ class Locator:
         spent: dict[str, float],
     ) -> tuple[Result, Memory]:
         """The result, and the memory of the screenshot: the given one if it served. spent: milliseconds up to now."""
-        import mixkv
 
         clock, peak = Clock(spent, grounder.device), PeakMemory(grounder.device)
-        with quiet(), memory_explained(), mixkv.compress(grounder.model, self.eviction):
+        with quiet(), memory_explained(), compressed(grounder.model, self.eviction):
             known = memory
             inputs, memory = recall(grounder, screenshot.image, instruction, known, clock, self.eviction.in_pieces)
             generated, cache = answer(grounder, inputs, memory)
+            drawn = [answer(grounder, inputs, memory, seed)[0] for seed in range(self.samples)]
             clock.stop("generate")
-        raw = grounder.decode(generated.ids)
         to_screenshot = model_to_screenshot(grounder.spec.space, inputs.resized, screenshot.size)
-        status, point, box, remarks = _place(grounder.parse(raw, generated.truncated), to_screenshot, screenshot.size)
+        raw, said = _said(grounder, generated)
+        status, point, box, remarks = _place(said, to_screenshot, screenshot.size)
+        if drawn:
+            others = [_place(_said(grounder, one)[1], to_screenshot, screenshot.size)[:2] for one in drawn]
+            confidence = of_samples(status, point, box, others, screenshot.size)
+        else:
+            confidence = of_tokens(grounder, generated, said) if status in ("found", "refused") else None
         to_desktop = screenshot.to_desktop
         clock.stop("parse")
         held = (cache.tokens_seen, cache.tokens_held, cache.bytes_full, cache.bytes_held)
@@ -213,8 +249,12 @@ class Locator:
             memory=MemoryUse(grounder.weights_bytes, cache.bytes_held, *peak.read(), self._recent.bytes_held),
             raw=raw,
             warnings=(*screenshot.warnings, *remarks, *self._cache_remarks(cache)),
+            confidence=confidence,
         )
         return result, memory
+
+    def _closer(self, grounder: "Grounder", instruction: str, part: Screenshot) -> Result:
+        return self._answer(grounder, instruction, part, None, {})[0]
 
     def _cache_remarks(self, cache: "CompressedCache") -> list[str]:
         if self.budget is None:
@@ -227,36 +267,9 @@ class Locator:
         return []
 
 
-def check_instruction(instruction: str) -> str:
-    """The instruction, if it is text of 1 to MAX_INSTRUCTION characters; otherwise UsageError."""
-    if not instruction.strip():
-        raise UsageError('the instruction is empty (say what to find, such as "the Save button")')
-    if len(instruction) > MAX_INSTRUCTION:
-        found = f"{len(instruction):,} characters, where {MAX_INSTRUCTION:,} are allowed"
-        raise UsageError(f"the instruction has {found} (name one target in a few words)")
-    if any("\ud800" <= character <= "\udfff" for character in instruction):  # bytes of the command line in no encoding
-        raise UsageError(f"the instruction {instruction!r} is no valid text (write it in UTF-8)")
-    return instruction
-
-
-def _build_method(name: str | None, budget: int | str | None) -> "Method":
-    """The eviction method with its budget; what mixkv says against either becomes a UsageError."""
-    import difflib
-
-    import mixkv
-
-    if name is None:
-        name = "full" if budget is None else "mixkv"
-    if name not in mixkv.METHODS:
-        near = difflib.get_close_matches(name.casefold(), mixkv.METHODS, n=3, cutoff=0.5)
-        hint = f"did you mean {' or '.join(near)}? " if near else ""
-        raise UsageError(f"unknown method '{name}' ({hint}choose from: {', '.join(mixkv.METHODS)})")
-    if name == "full" and budget is not None:
-        raise UsageError(f"method 'full' evicts nothing, so it takes no budget, got {budget} (leave one of them out)")
-    try:
-        return mixkv.make_method(name, **({} if budget is None else {"budget": mixkv.parse_budget(budget)}))
-    except ValueError as error:
-        raise UsageError(str(error)) from error
+def _said(grounder: "Grounder", generated: Generated) -> "tuple[str, Answer]":
+    raw = grounder.decode(generated.ids)
+    return raw, grounder.parse(raw, generated.truncated)
 
 
 def _name(dtype: "torch.dtype") -> str:

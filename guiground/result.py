@@ -2,13 +2,15 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
+from guiground.confidence import Confidence
 from guiground.geometry import Box, Chain, Point, Size
 from guiground.screen.screenshot import Monitor
 
 SCHEMA_VERSION = 1
-STATUSES = ("found", "refused", "unparsable", "truncated")
+STATUSES = ("found", "refused", "unsure", "unparsable", "truncated")
+NOT_THERE = ("refused", "unsure")  # the model says so, or is not sure enough of what it found
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,8 @@ class Result:
     status: one of STATUSES. point, box: in pixels of the input picture; for a screen grab in desktop coordinates. Both
     are None unless the status is "found"; box is None where the model gives points. transform: from the numbers the
     model wrote to point. timing_ms: milliseconds by stage; "shared" is what an earlier result spent on reading the same
-    screenshot, which is in no other stage and not in "total". raw: the model's answer as it wrote it.
+    screenshot, which is in no other stage and not in "total". raw: the model's answer as it wrote it. confidence: None
+    where the answer says nothing.
     """
 
     instruction: str
@@ -74,6 +77,7 @@ class Result:
     memory: MemoryUse
     raw: str
     warnings: tuple[str, ...] = ()
+    confidence: Confidence | None = None
 
     @property
     def found(self) -> bool:
@@ -96,15 +100,28 @@ class Result:
         if self.found:
             return f"{self.instruction!r} is at {self.pixel}"
         if self.status == "refused":
-            return f"{self.instruction!r} was not found in the picture: {answer}"
+            sure = f" (confidence {self.confidence})" if self.confidence else ""
+            return f"{self.instruction!r} was not found in the picture: {answer}{sure}"
+        if self.status == "unsure":
+            sure = f"{self.confidence}, {-self.confidence.margin:.2f} below the {self.confidence.least:.2f} asked for"
+            return f"{self.instruction!r} was not found with enough confidence ({sure}): {answer}"
         if self.status == "truncated":
             return f"the model's answer was cut off before it named a point: {answer}"
         return f"the model's answer names no point in the picture: {answer}"
 
+    def at_least(self, confidence: float | None) -> "Result":
+        """The same, but "unsure" and without a point where what was found has less confidence than this."""
+        if confidence is None or self.confidence is None or not self.found:
+            return self
+        told = replace(self.confidence, least=confidence, margin=self.confidence.value - confidence)
+        if told.margin >= 0:
+            return replace(self, confidence=told)
+        return replace(self, confidence=told, status="unsure", point=None, box=None)
+
     def on_screenshot(self) -> tuple[Point | None, Box | None]:
         """Point and box in pixels of the screenshot, also where that is a part of a picture or of the desktop."""
-        names = [hop.name for hop in self.transform.hops]
-        onward = names.index("resized -> screenshot") + 1 if "resized -> screenshot" in names else 0
+        ends = [number for number, hop in enumerate(self.transform.hops, 1) if hop.name.endswith(" -> screenshot")]
+        onward = ends[-1] if ends else 0
         back = Chain(self.transform.hops[onward:]).inverse()
         return self.point and back.apply(self.point), self.box and back.apply(self.box)
 
@@ -116,6 +133,7 @@ class Result:
             "status": self.status,
             "point": self.point and _rounded(self.point.to_json()),
             "box": self.box and _rounded(self.box.to_json()),
+            "confidence": self.confidence and self.confidence.to_json(),
             "image_size": self.image_size.to_json(),
             "monitor": self.monitor and self.monitor.to_json(),
             "transform": self.transform.to_json(),

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from guiground.errors import UsageError
-from guiground.result import Result
+from guiground.result import NOT_THERE, Result
 from guiground.screen import Screenshot, View
 from guiground.screen.capture import BlackScreen
 from guiground.screen.windows import NoWindow
@@ -64,7 +64,7 @@ def wait_for(
             pixels = (screenshot.to_desktop, screenshot.size, screenshot.image.tobytes())
             if pixels != seen:
                 result, seen, looks = look(screenshot), pixels, looks + 1
-            met = result.status == "refused" if gone else result.found
+            met = result.status in NOT_THERE if gone else result.found
         now = time.monotonic()
         if met or now >= deadline:
             return Waited(met, result, screenshot, looks, pictures, now - began)

@@ -4,12 +4,11 @@ A command module has a click command named `command`, or several that the table 
 exit code (None counts as 0).
 """
 
-import difflib
 import os
 import sys
 import warnings
 from collections.abc import Sequence
-from importlib import import_module, metadata
+from importlib import import_module
 from typing import NoReturn
 
 import click
@@ -30,6 +29,9 @@ COMMANDS = {  # name -> module, or module:command; help in one line
     "press": ("guiground.cli.press", "Press keys."),
     "wait": ("guiground.cli.wait", "Wait until something is on the screen, or no longer."),
     "run": ("guiground.cli.run", "Do the steps of a script, and keep a record."),
+    "up": ("guiground.cli.resident:start", "Keep a model loaded, so that commands answer at once."),
+    "down": ("guiground.cli.resident:end", "End the process that keeps a model loaded."),
+    "status": ("guiground.cli.resident:show", "Tell whether a model is kept loaded, and which."),
     "doctor": ("guiground.cli.doctor", "Check what works on this machine, and what to do about the rest."),
     "eval": ("guiground.cli.eval", "Measure a model on a benchmark."),
     "compare": ("guiground.cli.compare", "Tell whether runs differ by more than chance."),
@@ -61,6 +63,8 @@ class LazyGroup(click.Group):
 
     def resolve_command(self, context: click.Context, args: list[str]) -> tuple:
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            import difflib
+
             near = difflib.get_close_matches(args[0], COMMANDS, n=1)
             hint = f"did you mean {near[0]}? " if near else ""
             raise UsageError(f"unknown command '{args[0]}' ({hint}choose from: {', '.join(COMMANDS)})")
@@ -79,6 +83,8 @@ class LazyGroup(click.Group):
 
 def _print_version(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:
     if wanted and not context.resilient_parsing:
+        from importlib import metadata
+
         beside = [f"{name} {metadata.version(name)}" for name in ("torch", "transformers")]
         python = ".".join(str(part) for part in sys.version_info[:3])
         click.echo(f"guiground {__version__} ({', '.join(beside)}, Python {python})")

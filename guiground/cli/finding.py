@@ -3,22 +3,33 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import click
+
 from guiground.cli.options import Asking
 from guiground.cli.progress import status
-from guiground.errors import AnswerError
+from guiground.errors import AnswerError, UsageError
+from guiground.result import NOT_THERE
 
 if TYPE_CHECKING:
     from guiground.locator import Locator
     from guiground.record import Record
     from guiground.result import Result
     from guiground.screen import Screenshot
+    from guiground.server.client import Resident
 
-EXIT_CODES = {"found": 0, "refused": 1, "unsure": 1, "unparsable": AnswerError.exit_code}
-EXIT_CODES["truncated"] = AnswerError.exit_code
+EXIT_CODES = {"found": 0, **dict.fromkeys(NOT_THERE, 1)}
+EXIT_CODES |= dict.fromkeys(("unparsable", "truncated"), AnswerError.exit_code)
 
 
-def loaded(choice: Asking) -> "Locator":
-    """A locator with its model in memory; says on a terminal what is being waited for."""
+def loaded(choice: Asking) -> "Locator | Resident":
+    """The resident process if it runs, or with --keep a new one; else a locator with its model in memory.
+
+    Says on a terminal what is being waited for.
+    """
+    if choice.keep and choice.no_resident:
+        raise UsageError("--keep starts the resident process that --no-resident avoids (leave one of them out)")
+    if not choice.no_resident and (resident := _resident(choice)):
+        return click.get_current_context().with_resource(resident)
     from guiground.models.load import resolve
 
     resolve(choice.model)  # before the spinner: an unknown name is told at once, and a download has a bar of its own
@@ -30,7 +41,21 @@ def loaded(choice: Asking) -> "Locator":
     return locator
 
 
-def find(locator: "Locator", instructions: Sequence[str], screenshot: "Screenshot") -> "list[Result]":
+def _resident(choice: Asking) -> "Resident | None":
+    from guiground.server import client
+
+    settings = choice.settings()
+    resident = client.connect(settings)
+    if resident is None and choice.keep:
+        from guiground.cli.resident import IDLE_MINUTES
+
+        with status() as say:
+            say("starting the resident process")
+            resident = client.start(IDLE_MINUTES, settings)
+    return resident
+
+
+def find(locator: "Locator | Resident", instructions: Sequence[str], screenshot: "Screenshot") -> "list[Result]":
     """Where the targets of the instructions are on the screenshot."""
     with status() as say:
         say(f"looking for {instructions[0]}" if len(instructions) == 1 else f"looking for {len(instructions)} targets")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from guiground.locator import Locator
     from guiground.screen import View
 
-_SETTINGS = ("model", "method", "budget", "device", "dtype", "max_pixels", "min_confidence", "samples")
+_SETTINGS = ("model", "method", "budget", "device", "dtype", "max_pixels", "min_confidence", "samples", "zoom")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 
@@ -99,6 +99,7 @@ class Asking(ModelChoice):
 
     min_confidence: float | None
     samples: int
+    zoom: int
     no_resident: bool
     keep: bool
 
@@ -143,6 +144,9 @@ _ASK = (
         default=0,
         metavar="K",
         help="Tell the confidence from K sampled answers: the share that agree.",
+    ),
+    click.option(
+        "--zoom", type=click.IntRange(0, 2), default=0, metavar="0|1|2", help="Closer looks around the first answer."
     ),
     click.option("--no-resident", is_flag=True, help="Do not ask the resident process (guiground up)."),
     click.option("--keep", is_flag=True, help="Start the resident process if there is none."),

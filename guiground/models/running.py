@@ -1,9 +1,15 @@
 """What surrounds every call into torch and transformers: silence, and words for memory that runs out."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
 
-from guiground.errors import ModelError
+from guiground.errors import ModelError, UsageError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from mixkv import Method
 
 _OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory")
 
@@ -42,3 +48,16 @@ def quiet() -> Iterator[None]:
         logging.set_verbosity(level)
         if bars:
             logging.enable_progress_bar()
+
+
+@contextmanager
+def compressed(model: "PreTrainedModel", method: "Method") -> Iterator[None]:
+    """`mixkv.compress`; that a method does not fit the model, or wants scores that nobody measured, is a UsageError."""
+    import mixkv
+
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(mixkv.compress(model, method))
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+        yield

@@ -56,7 +56,7 @@ def grounding(heads: Heads, packed, embed: Tensor, batch: Batch):
     log_share = F.log_softmax(pointer, dim=-1)  # [pictures, questions, positions, heads, tokens]
     # The first position searches; the later ones already see digits of the answer.
     pointing = -(shares[:, :, None, None] * log_share).sum(-1).mean(3)  # [pictures, questions, positions]
-    pointing = pointing[..., 0] + 0.5 * pointing[..., 1:].mean(-1)
+    pointing = pointing[..., 0] + 2.0 * pointing[..., 1:].mean(-1)
     pointer_loss = (pointing * aimed).sum() / aimed.sum().clamp(min=1)
 
     traces = batch.traces[batch.traces >= 0]

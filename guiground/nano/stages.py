@@ -61,6 +61,7 @@ STAGES = {
         Stage("middle", 0.0, MIDDLE, decay=0.1),
         Stage("large", 0.0, LARGE, decay=0.1, rate=0.5),
         Stage("whole", 0.0, WHOLE, screens=SCREENS, decay=0.5, rate=0.5, icons=0.25),
+        Stage("again", 0.0, WHOLE, screens=SCREENS, decay=0.7, rate=0.4, icons=0.25),
         Stage("polish", 0.3, WHOLE, screens=SCREENS, decay=0.6, rate=0.25, icons=1.0),
     )
 }

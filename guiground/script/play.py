@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from guiground.action import Action, perform, perform_and_compare
 from guiground.errors import AnswerError, GuigroundError
 from guiground.geometry import Point
+from guiground.result import NOT_THERE
 from guiground.screen import Screenshot, View, keys, take
 from guiground.script.steps import LOOKING, POINTING, Step
 from guiground.waiting import wait_for
@@ -180,7 +181,7 @@ def _found(words: str, look: Look, view: View, timeout: float, played: Played, g
         return played.point, waited.screenshot, box
     if gone:
         raise _NotMet(NOT_MET, f"'{words}' is still there after {waited.seconds:.1f} s")
-    code = AnswerError.exit_code if result is not None and result.status != "refused" else NOT_MET
+    code = AnswerError.exit_code if result is not None and result.status not in NOT_THERE else NOT_MET
     seen = "there was nothing to look at" if result is None else result.explain()
     raise _NotMet(code, f"'{words}' did not come within {waited.seconds:.1f} s: {seen}")
 

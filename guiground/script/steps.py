@@ -131,7 +131,7 @@ def _step(number: int, given: dict, settings: dict, filled: Mapping[str, str], p
 
 def _check_value(step: Step) -> None:
     """Raises UsageError for keys, text, instructions and file names that would fail when their turn comes."""
-    from guiground.locator import check_instruction
+    from guiground.instruction import check_instruction
     from guiground.overlay import check_path
     from guiground.screen import keys, typist
 

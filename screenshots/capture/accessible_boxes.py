@@ -30,8 +30,14 @@ class Stack:
             whole = self.place(child)
             if whole[2] < 8 or whole[3] < 8:
                 continue
-            self.windows.append({"frame": whole, "client": place, "pid": self.pid(client),
-                                 "popup": bool(attributes.override_redirect) and client is child})
+            self.windows.append(
+                {
+                    "frame": whole,
+                    "client": place,
+                    "pid": self.pid(client),
+                    "popup": bool(attributes.override_redirect) and client is child,
+                }
+            )
 
     def place(self, window):
         geometry = window.get_geometry()
@@ -109,10 +115,16 @@ def walk(node, stack, found, trail, window, pid, clip, depth=0):
     in_menu = any(one in MENU_ROLES for one, _ in trail) and not (trail and trail[-1][0] == "menu bar")
     sane = box[2] > 2 and box[3] > 2 and box[0] > -5000 and box[1] > -5000
     if sane and showing and window:
-        row = {"role": role, "name": node.get_name() or "", "description": node.get_description() or "", "box": box,
-               "trail": [f"{one}:{name}" for one, name in trail if name][-4:], "pid": pid,
-               "enabled": states.contains(Atspi.StateType.ENABLED) or states.contains(Atspi.StateType.SENSITIVE),
-               "checked": states.contains(Atspi.StateType.CHECKED)}
+        row = {
+            "role": role,
+            "name": node.get_name() or "",
+            "description": node.get_description() or "",
+            "box": box,
+            "trail": [f"{one}:{name}" for one, name in trail if name][-4:],
+            "pid": pid,
+            "enabled": states.contains(Atspi.StateType.ENABLED) or states.contains(Atspi.StateType.SENSITIVE),
+            "checked": states.contains(Atspi.StateType.CHECKED),
+        }
         if not row["name"]:
             text = node.get_text_iface()
             if text is not None:

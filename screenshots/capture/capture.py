@@ -36,8 +36,14 @@ def shoot_program(scene: dict) -> tuple[Image.Image, list[dict]]:
     prepare.fill_home(desktop.HOME, scene.get("files", []))
     width, height = scene["size"]
     dark = scene.get("dark", False)
-    with desktop.Desktop(width, height, manager=scene.get("manager", "openbox"), theme=scene.get("theme", "Adwaita"),
-                         icons=scene.get("icons", "Adwaita"), dark=dark) as screen:
+    with desktop.Desktop(
+        width,
+        height,
+        manager=scene.get("manager", "openbox"),
+        theme=scene.get("theme", "Adwaita"),
+        icons=scene.get("icons", "Adwaita"),
+        dark=dark,
+    ) as screen:
         for start in scene["start"]:
             screen.run([part.replace("~", str(desktop.HOME)) for part in start["command"]], start.get("env"))
             screen.do(f"await {start['window']}")
@@ -91,7 +97,9 @@ def listing(nodes: list[dict]) -> str:
         f"{'+' if node['visible'] else '-'}{'' if node['enabled'] else '!'} {node['role']} | {node['name'][:70]!r} "
         f"{node.get('text', '')[:50]!r} {node['box']} {node.get('description', '')[:40]} "
         f"< {' < '.join(node['trail'][-2:])}"
-        for node in nodes if node["name"] or node.get("text") or node["role"] in {"text", "entry", "combo box"})
+        for node in nodes
+        if node["name"] or node.get("text") or node["role"] in {"text", "entry", "combo box"}
+    )
 
 
 def main() -> None:
@@ -104,8 +112,12 @@ def main() -> None:
     wanted = known if given.all else given.program
     if not wanted:
         parser.error("name a program or say --all")
-    scenes = [(load(name), scene) for name in known for scene in load(name)["scene"]
-              if name in wanted or scene["id"] in wanted]
+    scenes = [
+        (load(name), scene)
+        for name in known
+        for scene in load(name)["scene"]
+        if name in wanted or scene["id"] in wanted
+    ]
     if not scenes:
         parser.error(f"unknown program or scene {' '.join(wanted)!r} (choose from: {', '.join(known)})")
     for settings, scene in scenes:

@@ -25,8 +25,17 @@ class SilentProgramError(Exception):
 class Desktop:
     """Context manager around one X display of a fixed size; `run` starts programs in it, `boxes` reads their trees."""
 
-    def __init__(self, width: int, height: int, *, manager: str = "openbox", theme: str = "Adwaita",
-                 icons: str = "Adwaita", dark: bool = False, display: int = 97) -> None:
+    def __init__(
+        self,
+        width: int,
+        height: int,
+        *,
+        manager: str = "openbox",
+        theme: str = "Adwaita",
+        icons: str = "Adwaita",
+        dark: bool = False,
+        display: int = 97,
+    ) -> None:
         self.width, self.height, self.manager = width, height, manager
         self.display = f":{display}"
         self.started: list[subprocess.Popen] = []
@@ -34,12 +43,26 @@ class Desktop:
         self.log = open("/tmp/guiground-capture/programs.log", "ab")  # noqa: SIM115  (closed in __exit__)
         write_theme(theme, icons, dark)
         self.env = {
-            "PATH": os.environ["PATH"], "HOME": str(HOME), "USER": "anna", "LOGNAME": "anna", "SHELL": "/bin/bash",
-            "DISPLAY": self.display, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "LANGUAGE": "en", "TZ": "UTC",
-            "GSETTINGS_BACKEND": "keyfile", "GTK_MODULES": "gail:atk-bridge", "NO_AT_BRIDGE": "0",
-            "GTK_OVERLAY_SCROLLING": "0", "XDG_RUNTIME_DIR": str(HOME.parent / "run"), "QT_STYLE_OVERRIDE": "breeze",
+            "PATH": os.environ["PATH"],
+            "HOME": str(HOME),
+            "USER": "anna",
+            "LOGNAME": "anna",
+            "SHELL": "/bin/bash",
+            "DISPLAY": self.display,
+            "LANG": "C.UTF-8",
+            "LC_ALL": "C.UTF-8",
+            "LANGUAGE": "en",
+            "TZ": "UTC",
+            "GSETTINGS_BACKEND": "keyfile",
+            "GTK_MODULES": "gail:atk-bridge",
+            "NO_AT_BRIDGE": "0",
+            "GTK_OVERLAY_SCROLLING": "0",
+            "XDG_RUNTIME_DIR": str(HOME.parent / "run"),
+            "QT_STYLE_OVERRIDE": "breeze",
             "QT_QPA_PLATFORMTHEME": "kde",
-            "XDG_SESSION_TYPE": "x11", "XDG_CURRENT_DESKTOP": "X-Generic", "LIBGL_ALWAYS_SOFTWARE": "1",
+            "XDG_SESSION_TYPE": "x11",
+            "XDG_CURRENT_DESKTOP": "X-Generic",
+            "LIBGL_ALWAYS_SOFTWARE": "1",
         }
         if dark and theme == "Adwaita":
             self.env["GTK_THEME"] = "Adwaita:dark"
@@ -77,8 +100,18 @@ class Desktop:
 
     def run(self, command: list[str], extra: dict[str, str] | None = None) -> None:
         """Start a program in its own process group."""
-        self.started.append(subprocess.Popen(command, env=self.env | (extra or {}), stdout=self.log, stderr=self.log,
-                                             stdin=subprocess.DEVNULL, cwd=HOME, start_new_session=True, **AS_USER))
+        self.started.append(
+            subprocess.Popen(
+                command,
+                env=self.env | (extra or {}),
+                stdout=self.log,
+                stderr=self.log,
+                stdin=subprocess.DEVNULL,
+                cwd=HOME,
+                start_new_session=True,
+                **AS_USER,
+            )
+        )
 
     def call(self, *command: str) -> str:
         done = subprocess.run(command, env=self.env, capture_output=True, text=True, timeout=20, **AS_USER)
@@ -113,8 +146,12 @@ class Desktop:
             self.call("xdotool", "mousemove", x, y, "mousedown", "1")
             for share in (0.3, 0.7, 1.0):
                 time.sleep(0.1)
-                self.call("xdotool", "mousemove", str(round(int(x) + share * (int(to_x) - int(x)))),
-                          str(round(int(y) + share * (int(to_y) - int(y)))))
+                self.call(
+                    "xdotool",
+                    "mousemove",
+                    str(round(int(x) + share * (int(to_x) - int(x)))),
+                    str(round(int(y) + share * (int(to_y) - int(y)))),
+                )
             self.call("xdotool", "mouseup", "1")
         elif verb == "await":
             wait_for(lambda: self.windows(rest), 25, f"a window named {rest!r}")
@@ -134,8 +171,20 @@ class Desktop:
         for values in (["<true>"], [], ["<false>", "<true>"], ["<false>", "<true>"]):
             for value in values:
                 for name in ("IsEnabled", "ScreenReaderEnabled"):
-                    self.call("gdbus", "call", "--session", "--dest", "org.a11y.Bus", "--object-path", "/org/a11y/bus",
-                              "--method", "org.freedesktop.DBus.Properties.Set", "org.a11y.Status", name, value)
+                    self.call(
+                        "gdbus",
+                        "call",
+                        "--session",
+                        "--dest",
+                        "org.a11y.Bus",
+                        "--object-path",
+                        "/org/a11y/bus",
+                        "--method",
+                        "org.freedesktop.DBus.Properties.Set",
+                        "org.a11y.Status",
+                        name,
+                        value,
+                    )
                 time.sleep(0.5)
             time.sleep(1)
             if len({node["pid"] for node in self.boxes()}) >= programs:
@@ -144,8 +193,14 @@ class Desktop:
 
     def boxes(self) -> list[dict]:
         """All nodes of all accessible programs that can be seen now: role, name, box (xywh pixels), window, ..."""
-        shown = subprocess.run(["/usr/bin/python3", str(HERE / "accessible_boxes.py")], env=self.env,
-                               capture_output=True, text=True, timeout=120, **AS_USER)
+        shown = subprocess.run(
+            ["/usr/bin/python3", str(HERE / "accessible_boxes.py")],
+            env=self.env,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            **AS_USER,
+        )
         if shown.returncode:
             raise SystemExit(f"accessible_boxes.py failed: {shown.stderr[-2000:]}")
         return json.loads(shown.stdout)
@@ -168,9 +223,11 @@ def write_theme(theme: str, icons: str, dark: bool) -> None:
         f"[Settings]\ngtk-theme-name={theme}\ngtk-icon-theme-name={icons}\ngtk-font-name={FONT}\n"
         f"gtk-application-prefer-dark-theme={int(dark)}\ngtk-enable-animations=0\ngtk-cursor-blink=0\n"
         "gtk-xft-antialias=1\ngtk-xft-hinting=1\ngtk-xft-hintstyle=hintslight\ngtk-xft-rgba=none\n"
-        "gtk-menu-images=1\ngtk-button-images=1\ngtk-recent-files-enabled=0\n")
+        "gtk-menu-images=1\ngtk-button-images=1\ngtk-recent-files-enabled=0\n"
+    )
     (HOME / ".gtkrc-2.0").write_text(
-        f'gtk-theme-name="{theme}-dark"\n' if dark and theme == "Adwaita" else f'gtk-theme-name="{theme}"\n')
+        f'gtk-theme-name="{theme}-dark"\n' if dark and theme == "Adwaita" else f'gtk-theme-name="{theme}"\n'
+    )
     with (HOME / ".gtkrc-2.0").open("a") as file:
         file.write(f'gtk-icon-theme-name="{icons}"\ngtk-font-name="{FONT}"\ngtk-cursor-blink=0\n')
     frame = theme if (Path("/usr/share/themes") / theme / "xfwm4").exists() else "Default"
@@ -179,12 +236,14 @@ def write_theme(theme: str, icons: str, dark: bool) -> None:
     (xfwm / "xfwm4.xml").write_text(
         '<?xml version="1.0"?>\n<channel name="xfwm4" version="1.0"><property name="general" type="empty">'
         f'<property name="theme" type="string" value="{frame}"/>'
-        '<property name="title_font" type="string" value="DejaVu Sans Bold 9"/></property></channel>\n')
+        '<property name="title_font" type="string" value="DejaVu Sans Bold 9"/></property></channel>\n'
+    )
     scheme = Path(f"/usr/share/color-schemes/Breeze{'Dark' if dark else 'Light'}.colors")
     colours = scheme.read_text() if scheme.exists() else ""
     (HOME / ".config/kdeglobals").write_text(
         colours + f"\n[Icons]\nTheme={'breeze-dark' if dark else 'breeze'}\n[KDE]\nAnimationDurationFactor=0\n"
-        "[UiSettings]\nColorScheme=" + ("Breeze Dark" if dark else "Breeze Light") + "\n")
+        "[UiSettings]\nColorScheme=" + ("Breeze Dark" if dark else "Breeze Light") + "\n"
+    )
 
 
 def empty_home() -> None:
@@ -193,7 +252,15 @@ def empty_home() -> None:
     for name in ("Desktop", "Documents", "Downloads", "Music", "Pictures", "Projects"):
         (HOME / name).mkdir(parents=True)
     (HOME / ".config").mkdir()
-    (HOME / ".config/user-dirs.dirs").write_text("".join(
-        f'XDG_{key}_DIR="$HOME/{name}"\n' for key, name in (
-            ("DESKTOP", "Desktop"), ("DOCUMENTS", "Documents"), ("DOWNLOAD", "Downloads"), ("MUSIC", "Music"),
-            ("PICTURES", "Pictures"))))
+    (HOME / ".config/user-dirs.dirs").write_text(
+        "".join(
+            f'XDG_{key}_DIR="$HOME/{name}"\n'
+            for key, name in (
+                ("DESKTOP", "Desktop"),
+                ("DOCUMENTS", "Documents"),
+                ("DOWNLOAD", "Downloads"),
+                ("MUSIC", "Music"),
+                ("PICTURES", "Pictures"),
+            )
+        )
+    )

@@ -19,8 +19,16 @@ HERE = Path(__file__).parent
 DOCUMENTS = HERE / "documents"
 BUILT = Path("/tmp/guiground-capture/built")
 DAY = 1_717_400_000  # the date of every file: June 2024
-LANDSCAPES = {"lake_morning": 3, "dunes": 7, "north_coast": 11, "winter_hills": 19, "red_rocks": 23, "old_harbour": 31,
-              "meadow": 37, "night_sky": 41}
+LANDSCAPES = {
+    "lake_morning": 3,
+    "dunes": 7,
+    "north_coast": 11,
+    "winter_hills": 19,
+    "red_rocks": 23,
+    "old_harbour": 31,
+    "meadow": 37,
+    "night_sky": 41,
+}
 
 
 def fill_home(home: Path, files: list[str]) -> None:
@@ -65,13 +73,17 @@ def landscape(seed: int) -> Image.Image:
     draw = ImageDraw.Draw(image)
     for y in range(640):
         share = y / 640
-        draw.line([(0, y), (960, y)], fill=(int(90 + 140 * warm * share + 25), int(140 + 60 * share),
-                                            int(215 - 90 * warm * share)))
+        draw.line(
+            [(0, y), (960, y)],
+            fill=(int(90 + 140 * warm * share + 25), int(140 + 60 * share), int(215 - 90 * warm * share)),
+        )
     x, y, r = chance.randint(120, 840), chance.randint(80, 240), chance.randint(28, 52)
     draw.ellipse([x - r, y - r, x + r, y + r], fill=(255, 240, 200))
     for layer in range(5):
-        height, waves = 300 + 62 * layer, [(chance.uniform(0.003, 0.014), chance.uniform(8, 46), chance.uniform(0, 6))
-                                           for _ in range(3)]
+        height, waves = (
+            300 + 62 * layer,
+            [(chance.uniform(0.003, 0.014), chance.uniform(8, 46), chance.uniform(0, 6)) for _ in range(3)],
+        )
         ridge = [(px, height + sum(a * math.sin(f * px + p) for f, a, p in waves)) for px in range(0, 961, 4)]
         dim = 1 - 0.15 * layer
         fill = (int((120 + 60 * warm) * dim), int((130 - 30 * warm) * dim), int((150 - 80 * warm) * dim))
@@ -88,8 +100,17 @@ def database(path: Path) -> None:
 def archive(path: Path) -> None:
     chance = random.Random(5)
     with tarfile.open(path, "w:gz") as file:
-        for name in ("itinerary.txt", "packing list.txt", "tickets/ferry.pdf", "tickets/train.pdf", "maps/island.svg",
-                     "maps/old town.svg", "photos/beach.jpg", "photos/lighthouse.jpg", "photos/market.jpg"):
+        for name in (
+            "itinerary.txt",
+            "packing list.txt",
+            "tickets/ferry.pdf",
+            "tickets/train.pdf",
+            "maps/island.svg",
+            "maps/old town.svg",
+            "photos/beach.jpg",
+            "photos/lighthouse.jpg",
+            "photos/market.jpg",
+        ):
             info = tarfile.TarInfo(name)
             info.size, info.mtime, info.uname, info.gname = chance.randrange(2_000, 60_000), DAY, "anna", "anna"
             file.addfile(info, io.BytesIO(bytes(chance.randrange(64) for _ in range(info.size))))
@@ -97,27 +118,47 @@ def archive(path: Path) -> None:
 
 def keys(path: Path) -> None:
     """A KeePassXC database of made-up accounts; its password is "garden"."""
+
     def command(*words: str, entered: str) -> None:
-        subprocess.run(["keepassxc-cli", *words], input=entered, text=True, check=True, capture_output=True,
-                       env={"PATH": os.environ["PATH"], "HOME": str(BUILT.parent), "LC_ALL": "C.UTF-8",
-                            "QT_QPA_PLATFORM": "offscreen"})
+        subprocess.run(
+            ["keepassxc-cli", *words],
+            input=entered,
+            text=True,
+            check=True,
+            capture_output=True,
+            env={
+                "PATH": os.environ["PATH"],
+                "HOME": str(BUILT.parent),
+                "LC_ALL": "C.UTF-8",
+                "QT_QPA_PLATFORM": "offscreen",
+            },
+        )
+
     command("db-create", "-p", "-t", "100", str(path), entered="garden\ngarden\n")
     for group in ("Banking", "Email", "Travel", "Work"):
         command("mkdir", str(path), group, entered="garden\n")
-    for title, user, url in (("Library card", "anna.berg", "https://library.example"),
-                             ("Water company", "A-20418", "https://water.example"),
-                             ("Bicycle forum", "pedalina", "https://bikes.example"),
-                             ("Weather station", "anna", "https://weather.example"),
-                             ("Seed catalogue", "anna.berg", "https://seeds.example")):
+    for title, user, url in (
+        ("Library card", "anna.berg", "https://library.example"),
+        ("Water company", "A-20418", "https://water.example"),
+        ("Bicycle forum", "pedalina", "https://bikes.example"),
+        ("Weather station", "anna", "https://weather.example"),
+        ("Seed catalogue", "anna.berg", "https://seeds.example"),
+    ):
         command("add", "-u", user, "--url", url, "-p", str(path), title, entered="garden\nplum-42-tree\n")
 
 
 def printed(page: Path, pdf: Path) -> None:
     """Print one of the HTML documents to PDF with Chromium."""
     import web_pages
+
     with web_pages.Chromium() as chromium:
         chromium.call("Page.navigate", url=page.as_uri())
         chromium.evaluate("new Promise(done => setTimeout(done, 500))")
-        made = chromium.call("Page.printToPDF", printBackground=True, preferCSSPageSize=True,
-                             generateDocumentOutline=True, generateTaggedPDF=True)
+        made = chromium.call(
+            "Page.printToPDF",
+            printBackground=True,
+            preferCSSPageSize=True,
+            generateDocumentOutline=True,
+            generateTaggedPDF=True,
+        )
         pdf.write_bytes(base64.b64decode(made["data"]))

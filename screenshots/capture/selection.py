@@ -53,9 +53,15 @@ def rows(scene: dict, program: str, nodes: list[dict], size: tuple[int, int]) ->
         left, top = max(node["box"][0] - grow[0], 0), max(node["box"][1] - grow[1], 0)
         right = min(node["box"][0] + node["box"][2] + grow[2], size[0])
         bottom = min(node["box"][1] + node["box"][3] + grow[3], size[1])
-        made.append({
-            "id": f"{scene['id']}-{len(made) + 1:02d}", "img_filename": f"{scene['id']}.png", "img_size": list(size),
-            "bbox": [left, top, right - left, bottom - top], "instruction": target["say"],
-            "data_type": "icon" if target.get("icon") else "text", "data_source": target.get("of", program),
-        })
+        made.append(
+            {
+                "id": f"{scene['id']}-{len(made) + 1:02d}",
+                "img_filename": f"{scene['id']}.png",
+                "img_size": list(size),
+                "bbox": [left, top, right - left, bottom - top],
+                "instruction": target["say"],
+                "data_type": "icon" if target.get("icon") else "text",
+                "data_source": target.get("of", program),
+            }
+        )
     return made, left_out

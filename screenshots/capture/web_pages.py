@@ -34,11 +34,18 @@ class Chromium:
         to_child, self.write = os.pipe()
         self.read, from_child = os.pipe()
         # DevTools reads descriptor 3 and writes descriptor 4
-        command = (f"exec 3<&{to_child} 4>&{from_child}; exec chromium --headless=new --no-sandbox --disable-gpu "
-                   "--hide-scrollbars --remote-debugging-pipe --user-data-dir=/tmp/guiground-capture/chromium "
-                   "--font-render-hinting=slight --disable-lcd-text about:blank")
-        self.process = subprocess.Popen(["bash", "-c", command], pass_fds=(to_child, from_child),
-                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        command = (
+            f"exec 3<&{to_child} 4>&{from_child}; exec chromium --headless=new --no-sandbox --disable-gpu "
+            "--hide-scrollbars --remote-debugging-pipe --user-data-dir=/tmp/guiground-capture/chromium "
+            "--font-render-hinting=slight --disable-lcd-text about:blank"
+        )
+        self.process = subprocess.Popen(
+            ["bash", "-c", command],
+            pass_fds=(to_child, from_child),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         os.close(to_child)
         os.close(from_child)
         self.waiting, self.count, self.session = b"", 0, None

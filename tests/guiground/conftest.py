@@ -14,6 +14,12 @@ def no_network(monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
 
 
+@pytest.fixture(autouse=True)
+def no_resident(monkeypatch, tmp_path_factory):
+    """No resident process that runs on this machine is asked."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "state"))
+
+
 @pytest.fixture(scope="session")
 def tiny_checkpoint(tmp_path_factory):
     """tiny_checkpoint(family) -> folder, for a family of tiny_checkpoints.FAMILIES; do not change the folder."""

@@ -20,12 +20,46 @@ CAPTURE = FOLDER / "capture"
 ROWS = json.loads((FOLDER / "desk.json").read_text())
 PICTURES = sorted(FOLDER.glob("*.png"))
 PROGRAMS = {
-    "abiword", "bluefish", "chromium", "dia", "eog", "evince", "gedit", "gnote", "gthumb", "hexchat", "homebank",
-    "keepassxc", "mate-calc", "mate-terminal", "okular", "pluma", "rhythmbox", "sqlitebrowser", "xarchiver",
-    "xournalpp", "zathura", "dolphin", "gwenview", "konsole",
+    "abiword",
+    "bluefish",
+    "chromium",
+    "dia",
+    "eog",
+    "evince",
+    "gedit",
+    "gnote",
+    "gthumb",
+    "hexchat",
+    "homebank",
+    "keepassxc",
+    "mate-calc",
+    "mate-terminal",
+    "okular",
+    "pluma",
+    "rhythmbox",
+    "sqlitebrowser",
+    "xarchiver",
+    "xournalpp",
+    "zathura",
+    "dolphin",
+    "gwenview",
+    "konsole",
 }
-SCENE_FIELDS = {"id", "size", "start", "do", "target", "dark", "theme", "icons", "manager", "files", "settle", "page",
-                "script"}
+SCENE_FIELDS = {
+    "id",
+    "size",
+    "start",
+    "do",
+    "target",
+    "dark",
+    "theme",
+    "icons",
+    "manager",
+    "files",
+    "settle",
+    "page",
+    "script",
+}
 
 
 def flaw(row: dict, size: tuple[int, int]) -> str:
@@ -144,8 +178,15 @@ def test_scene_files_agree_with_the_labels(sizes):
 
 def test_selection_leaves_out_what_cannot_be_told_apart():
     rows = selection().rows
-    node = {"role": "push button", "name": "Save", "description": "", "box": [10, 20, 30, 24], "trail": [],
-            "visible": True, "enabled": True}
+    node = {
+        "role": "push button",
+        "name": "Save",
+        "description": "",
+        "box": [10, 20, 30, 24],
+        "trail": [],
+        "visible": True,
+        "enabled": True,
+    }
     scene = {"id": "one", "target": [{"role": "push button", "name": "Save", "say": "the Save button"}]}
     made, left_out = rows(scene, "gedit", [node], (100, 100))
     assert [row["bbox"] for row in made] == [[10, 20, 30, 24]] and left_out == []
@@ -156,11 +197,16 @@ def test_selection_leaves_out_what_cannot_be_told_apart():
 
 
 @pytest.mark.skipif(os.environ.get("GUIGROUND_CAPTURE") != "1", reason="runs only with GUIGROUND_CAPTURE=1")
-@pytest.mark.skipif(not all(map(shutil.which, ("Xvfb", "openbox", "xdotool", "wmctrl", "mate-calc"))),
-                    reason="needs Debian's xvfb openbox xdotool wmctrl at-spi2-core python3-pyatspi mate-calc")
+@pytest.mark.skipif(
+    not all(map(shutil.which, ("Xvfb", "openbox", "xdotool", "wmctrl", "mate-calc"))),
+    reason="needs Debian's xvfb openbox xdotool wmctrl at-spi2-core python3-pyatspi mate-calc",
+)
 def test_capturing_again_gives_the_same_labels():
     before = by_picture()["mate-calc-scientific.png"]
     subprocess.run([sys.executable, str(CAPTURE / "capture.py"), "mate-calc-scientific"], check=True, timeout=120)
-    after = [row for row in json.loads((FOLDER / "desk.json").read_text())
-             if row["img_filename"] == "mate-calc-scientific.png"]
+    after = [
+        row
+        for row in json.loads((FOLDER / "desk.json").read_text())
+        if row["img_filename"] == "mate-calc-scientific.png"
+    ]
     assert after == before

@@ -1,4 +1,5 @@
 """Turns rain readings into weekly sums."""
+
 import csv
 from pathlib import Path
 
