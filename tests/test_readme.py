@@ -10,13 +10,14 @@ from click.testing import CliRunner
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 WEIGHTS = ROOT / "guiground" / "nano" / "weights" / "model.safetensors"
-TOP_LEVEL = {
-    ".ci", ".gitignore", "LICENSE", "README.md", "guiground", "mixkv", "pyproject.toml", "screenshots", "tasks", "tests",
-}  # fmt: skip
+TOP_LEVEL = {".ci", ".gitignore", "LICENSE", "README.md", "pyproject.toml"}
+TOP_LEVEL |= {"guiground", "mixkv", "screenshots", "tasks", "tests"}
 
 
 def fences(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+    return [
+        text for kind, text in re.findall(r"^```(\w*)\n(.*?)^```", README, re.DOTALL | re.MULTILINE) if kind == language
+    ]
 
 
 def tree_paths() -> list[str]:
@@ -71,20 +72,21 @@ def test_every_link_leads_to_a_file():
 
 
 @pytest.mark.parametrize("words", commands(), ids=" ".join)
-def test_commands_run(words, monkeypatch):
+def test_commands_run(words, monkeypatch, tmp_path):
     """Locating runs for real; for the others their options must at least be known."""
-    from guiground.cli import main
+    from guiground.cli import group
 
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    arguments = [str(tmp_path / word) if word.endswith("found.png") else word for word in words[1:]]
     monkeypatch.chdir(ROOT)
-    arguments = words[1:]
     if arguments[0] == "locate":
         if not WEIGHTS.exists():
             pytest.skip("the embedded weights are missing")
-        result = CliRunner().invoke(main, arguments)
-        assert result.exit_code in (0, 1), result.output
+        result = CliRunner().invoke(group, arguments, standalone_mode=False)
+        assert result.return_value == 0, result.output
     elif arguments[0] == "models":
-        assert CliRunner().invoke(main, arguments).exit_code == 0
+        assert not CliRunner().invoke(group, arguments, standalone_mode=False).return_value
     else:
-        shown = CliRunner().invoke(main, [arguments[0], "--help"]).output
+        shown = CliRunner().invoke(group, [arguments[0], "--help"]).output
         for option in (word for word in arguments if word.startswith("--")):
             assert option in shown, option

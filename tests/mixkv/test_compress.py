@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from conftest import EVICTING, UNTOLD
+from tiny_models import EVICTING, UNTOLD
 from transformers import DynamicCache, MistralConfig, MistralForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
 import mixkv

@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from conftest import IMAGE, VISUAL_HEADS
 from oracle_attention import hiding
+from tiny_models import IMAGE, VISUAL_HEADS
 from transformers import DynamicCache
 
 import mixkv

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from conftest import UNTOLD
+from tiny_models import UNTOLD
 
 import mixkv
 from mixkv.attention import by_segment, in_one_batch, ragged_attention

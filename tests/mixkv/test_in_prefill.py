@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 import torch
-from conftest import IMAGE
+from tiny_models import IMAGE
 from transformers import AttentionInterface, AttentionMaskInterface, DynamicCache
 from transformers.masking_utils import sdpa_mask
 

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 import torch
-from conftest import EVICTING
+from tiny_models import EVICTING
 
 import mixkv
 

@@ -4,9 +4,9 @@ import copy
 
 import pytest
 import torch
-from conftest import UNTOLD
 from oracle_attention import hiding
 from test_evicted_equals_hidden import SETTINGS
+from tiny_models import UNTOLD
 from transformers import DynamicCache
 
 import mixkv

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from conftest import VISUAL_HEADS
+from tiny_models import VISUAL_HEADS
 
 import mixkv
 from mixkv import head_scores, heads

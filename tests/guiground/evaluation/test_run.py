@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as limits
 from hypothesis import strategies as st
 
 from guiground.errors import ModelError, UsageError
@@ -111,6 +112,7 @@ def test_a_run_cut_off_at_any_byte_ends_as_an_undisturbed_one(found, fake_locato
     expected = measure(found, fake_locator(ANSWERS), tmp_path / "whole")
     content = (tmp_path / "whole" / "rows.jsonl").read_bytes()
 
+    @limits(deadline=None)
     @given(st.integers(0, len(content)))
     def check(cut):
         out = tmp_path / "cut"
