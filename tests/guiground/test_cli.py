@@ -156,7 +156,9 @@ def test_bugs_keep_their_traceback(shot, finding, tmp_path):
 
 
 def test_interrupted_is_130():
-    command = [sys.executable, "-m", "guiground", "locate", "x", "--image", "-"]
+    # Where the tests run in the background, SIGINT is ignored from the start: the handler is put back first.
+    start = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from guiground.cli import main; "
+    command = [sys.executable, "-c", start + "main(['locate', 'x', '--image', '-'])"]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, cwd=ROOT, text=True, **pipes) as waiting:
         time.sleep(1.5)
