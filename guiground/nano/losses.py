@@ -41,8 +41,8 @@ def reading(heads: Heads, merged: Tensor, states: Tensor, slots: Tensor) -> tupl
     return loss + patch_loss, facts
 
 
-def grounding(heads: Heads, packed, embed: Tensor, batch: Batch):
-    """Answer, pointer and place losses of packed questions: the loss, a dictionary of facts, the answers' logits."""
+def grounding(heads: Heads, packed, embed: Tensor, batch: Batch, weight: float = 1.0):
+    """Losses of packed questions: their sum, a dictionary of facts, the answers' logits. `weight` is the answer's."""
     shares, known, places = batch.shares, batch.known, batch.places
     hidden, pointer, states = packed.run(batch.answers, batch.traces)
     logits = F.linear(hidden, embed).float()
@@ -76,7 +76,7 @@ def grounding(heads: Heads, packed, embed: Tensor, batch: Batch):
             "traced": float((trace_logits[:, -1].argmax(-1) == traces).float().mean()),
             "pointed": float((on_target * aimed).sum() / aimed.sum().clamp(min=1)),
         }
-    return answer_loss + pointer_loss + 0.5 * place_loss + trace_loss.nan_to_num(), facts, logits.detach()
+    return weight * answer_loss + pointer_loss + 0.5 * place_loss + trace_loss.nan_to_num(), facts, logits.detach()
 
 
 def decoded(logits: Tensor) -> Tensor:

@@ -26,6 +26,7 @@ class Stage:
     levels: tuple[tuple[float, int], ...] = ((0.0, 2),)  # from this share of the stage on, scenes of this level
     decay: float = 0.25
     reading: bool = False  # characters only, the language side is unused
+    answer: float = 1.0  # weight of the answer's digits
     rate: float = 1.0  # factor of the learning rates
     icons: float = 0.2  # share of the icons that are asked for: they are many, and learnt last
 
@@ -62,6 +63,7 @@ STAGES = {
         Stage("large", 0.0, LARGE, decay=0.1, rate=0.5),
         Stage("whole", 0.0, WHOLE, screens=SCREENS, decay=0.5, rate=0.5, icons=0.25),
         Stage("again", 0.0, WHOLE, screens=SCREENS, decay=0.7, rate=0.4, icons=0.25),
+        Stage("answers", 0.0, WHOLE, screens=SCREENS, decay=0.8, rate=0.3, icons=0.25, answer=4.0),
         Stage("polish", 0.3, WHOLE, screens=SCREENS, decay=0.6, rate=0.25, icons=1.0),
     )
 }
@@ -193,7 +195,7 @@ class Trainer:
         text = self.model.model.language_model
         with torch.autocast(self.device.type, torch.bfloat16):
             packed = Packed(text, pictures, batch.questions)
-            loss, facts, _ = grounding(self.heads, packed, text.embed_tokens.weight, batch)
+            loss, facts, _ = grounding(self.heads, packed, text.embed_tokens.weight, batch, self.stage.answer)
         return loss, facts, int(batch.known.sum())
 
 
