@@ -4,6 +4,7 @@ import numpy as np
 
 from guiground.nano.architecture import CHARACTERS, MERGE, PATCH, TOKEN
 from guiground.nano.scenes import Scene
+from guiground.nano.scenes.lexicon import groups
 
 COLUMN = 4  # pixels
 SLOTS = MERGE * (TOKEN // COLUMN)  # character slots a token: 4 rows of patches x 8 columns
@@ -46,6 +47,19 @@ def under(box, rows: int, columns: int) -> np.ndarray:
     tall = np.clip(np.minimum(bottom, y + TOKEN) - np.maximum(top, y), 0, None)
     share = np.outer(tall, wide).reshape(-1).astype(np.float32)
     return share / max(share.sum(), 1e-6)
+
+
+def icon_tokens(icons, rows: int, columns: int) -> np.ndarray:
+    """Which icon lies on which token: rows of token, number of its group, its share there  # [pairs, 3] float32.
+
+    `icons` as Scene.icons. A share below a fifth is not worth learning.
+    """
+    known, pairs = groups(), []
+    for group, box in icons or ():
+        if group in known:
+            shares = under(box, rows, columns)
+            pairs += [(token, known[group], shares[token]) for token in np.flatnonzero(shares > 0.2)]
+    return np.array(pairs, dtype=np.float32).reshape(-1, 3)
 
 
 def place_digits(rows: int, columns: int) -> np.ndarray:

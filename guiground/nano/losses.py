@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from guiground.nano import architecture as arch
 from guiground.nano.labels import BLANK, SLOTS
 from guiground.nano.questions import Batch
+from guiground.nano.scenes.lexicon import groups
 
 CLASSES = BLANK + 1
 BLANK_WEIGHT = 0.15
@@ -15,13 +16,15 @@ DIGIT_WEIGHTS = [1.0, 1.0, 1.0, 0.3, 0.1, 1.0, 1.0, 1.0, 0.3, 0.1]
 
 
 class Heads(nn.Module):
-    """Readers of characters and of places; thrown away after training."""
+    """Readers of characters, icons, places and of what a question means; thrown away after training."""
 
     def __init__(self):
         super().__init__()
         self.merged = nn.Linear(256, SLOTS * CLASSES)
         self.patch = nn.Linear(128, 2 * CLASSES)
         self.place = nn.Linear(256, 80)
+        self.icon = nn.Linear(256, len(groups()))
+        self.meaning = nn.Linear(256, len(groups()))
 
 
 def reading(heads: Heads, merged: Tensor, states: Tensor, slots: Tensor) -> tuple[Tensor, dict[str, float]]:
@@ -41,6 +44,15 @@ def reading(heads: Heads, merged: Tensor, states: Tensor, slots: Tensor) -> tupl
     return loss + patch_loss, facts
 
 
+def seeing(heads: Heads, tokens: Tensor, pairs: Tensor) -> tuple[Tensor, dict[str, float]]:
+    """Icon loss of a picture's tokens [tokens, 256], with `pairs` [pairs, 3] as labels.icon_tokens gives them."""
+    logits = heads.icon(tokens[pairs[:, 0].long()]).float()
+    number, share = pairs[:, 1].long(), pairs[:, 2]
+    loss = (F.cross_entropy(logits, number, reduction="none") * share).sum() / share.sum()
+    right = (logits.argmax(-1) == number)[share > 0.4].float()
+    return loss, {"icon": float(loss.detach())} | ({"seen": float(right.mean())} if len(right) else {})
+
+
 def grounding(heads: Heads, packed, embed: Tensor, batch: Batch, weight: float = 1.0):
     """Losses of packed questions: their sum, a dictionary of facts, the answers' logits. `weight` is the answer's."""
     shares, known, places = batch.shares, batch.known, batch.places
@@ -49,7 +61,7 @@ def grounding(heads: Heads, packed, embed: Tensor, batch: Batch, weight: float =
     steps = batch.answers[..., None] + 1 + torch.arange(10, device=logits.device)
     target = batch.questions.gather(2, steps)
     digit = F.cross_entropy(logits.flatten(0, 2), target.flatten(), reduction="none").view(target.shape)
-    weights = known[..., None] * torch.tensor(DIGIT_WEIGHTS, device=digit.device)
+    weights = known[..., None] * torch.tensor(DIGIT_WEIGHTS, device=digit.device) * (target != arch.PAD)
     answer_loss = (digit * weights).sum() / weights.sum()
 
     aimed = known * (shares.sum(-1) > 0)
@@ -62,6 +74,11 @@ def grounding(heads: Heads, packed, embed: Tensor, batch: Batch, weight: float =
     traces = batch.traces[batch.traces >= 0]
     trace_logits = packed.traced
     trace_loss = F.cross_entropy(trace_logits.flatten(0, 1), traces.repeat_interleave(trace_logits.shape[1]))
+
+    meant = batch.groups >= 0  # questions for icons: what they mean must be clear before the search begins
+    meaning_loss = F.cross_entropy(
+        heads.meaning(F.rms_norm(packed.meant.float(), (packed.meant.shape[-1],)))[meant].float(), batch.groups[meant]
+    )
 
     place_logits = heads.place(states).float().view(states.shape[0], -1, 10)
     place_loss = F.cross_entropy(place_logits.flatten(0, 1), places.flatten().repeat(states.shape[0]))
@@ -76,7 +93,15 @@ def grounding(heads: Heads, packed, embed: Tensor, batch: Batch, weight: float =
             "traced": float((trace_logits[:, -1].argmax(-1) == traces).float().mean()),
             "pointed": float((on_target * aimed).sum() / aimed.sum().clamp(min=1)),
         }
-    return weight * answer_loss + pointer_loss + 0.5 * place_loss + trace_loss.nan_to_num(), facts, logits.detach()
+        icons = aimed * meant
+        if icons.sum():
+            facts |= {"icons": float((on_target * icons).sum() / icons.sum()), "meaning": float(meaning_loss)}
+        if (absent := known * (shares.sum(-1) == 0)).sum():
+            refused = (logits[:, :, 0].argmax(-1) == arch.VOCABULARY["n"]).float()
+            facts["refused"] = float((refused * absent).sum() / absent.sum())
+            facts["denied"] = float((refused * aimed).sum() / aimed.sum().clamp(min=1))
+    loss = weight * answer_loss + pointer_loss + 0.5 * place_loss + trace_loss.nan_to_num()
+    return loss + 0.3 * meaning_loss.nan_to_num(), facts, logits.detach()
 
 
 def decoded(logits: Tensor) -> Tensor:

@@ -63,7 +63,8 @@ class Packed:
 
         Hidden states that predict the nine characters and `<end>`  # [pictures, questions, 10, dim]; the logits of
         all pointing heads over the picture at the first nine  # [pictures, questions, 9, heads, tokens]; the picture's
-        states that tell their places  # [pictures, tokens, dim]. With `traces` [pictures, questions, length],
+        states that tell their places  # [pictures, tokens, dim]. `self.meant` are the states at `<answer>` there
+        # [pictures, questions, dim]. With `traces` [pictures, questions, length],
         `self.traced` holds the logits of the characters that have a trace  # [characters, heads, tokens].
         """
         steps = answers[..., None] + torch.arange(10, device=answers.device)  # [pictures, questions, 10]
@@ -72,6 +73,8 @@ class Packed:
             attention = layer.self_attn
             if index == PLACES_LAYER:
                 states = prefix[:, 2:-2]
+                own = query.unflatten(1, (self.count, self.length))
+                self.meant = own.gather(2, answers[..., None, None].expand(-1, -1, 1, own.shape[-1])).squeeze(2)
             pq, pk, pv = self.project(attention, norm(prefix, layer.input_layernorm.weight), self.prefix_rotation)
             qq, qk, qv = self.project(attention, norm(query, layer.input_layernorm.weight), self.query_rotation)
             if index in TRACES and traces is not None:

@@ -9,8 +9,11 @@ from torch import Tensor
 
 from guiground.nano import architecture as arch
 from guiground.nano import labels
+from guiground.nano.absent import REFUSAL, strangers
 from guiground.nano.architecture import TOKEN
-from guiground.nano.scenes import Element
+from guiground.nano.relations import related
+from guiground.nano.scenes import Element, Scene
+from guiground.nano.scenes.lexicon import groups
 from guiground.nano.wording import instruction
 
 BOUNDS = (16, 22, 22, 28, 36, 56)  # characters of the longest instruction of a batch
@@ -27,6 +30,7 @@ class Batch:
     boxes: Tensor  # [pictures, questions, 4] the element's box in pixels
     places: Tensor  # [tokens, 8] digits of every token's middle
     traces: Tensor  # [pictures, questions, length] the token of the picture that shows this character, or -1
+    groups: Tensor  # [pictures, questions] what the icon that is meant looks like (lexicon.groups), or -1
 
     def to(self, device) -> "Batch":
         """The same on another device."""
@@ -53,23 +57,48 @@ def known_as(element: Element) -> str:
     return element.name.lower() + (f" {element.role}" if element.beside else "")
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One question. `meant` is None for what the screen does not show; `named` is the element whose name is in it."""
+
+    text: str
+    meant: Element | None
+    named: Element | None
+
+
+def ask(rng: random.Random, elements: list[Element], icons: float = 1.0) -> list[Asked]:
+    """A question for each element by its name, in random order; `icons` is the share of the icons asked for."""
+    chosen = [e for e in rng.sample(elements, len(elements)) if not e.icon or rng.random() < icons]
+    return [Asked(instruction(rng, e), e, None if e.icon or e.beside else e) for e in chosen]
+
+
+def ask_scene(rng: random.Random, scene: Scene, icons: float, relations: int, absent: int) -> list[Asked]:
+    """Questions about a whole screen: by name, up to `relations` by place, up to `absent` for what is not there."""
+    height, width = scene.image.shape[:2]
+    asked = ask(rng, visible(scene.elements, 0, 0, width, height), icons)
+    asked += [Asked(text, meant, named) for text, meant, named in related(rng, scene.elements, relations)]
+    asked += [Asked(text, None, None) for text in strangers(rng, scene, absent)]
+    return rng.sample(asked, len(asked))
+
+
 def pack(rng: random.Random, parts: list[list[Element]], rows: int, columns: int, most: int, icons=1.0) -> Batch | None:
     """Up to `most` questions on each of several pictures of `rows` x `columns` tokens; None where there are none.
 
     `icons` is the share of the elements without text that may be asked for.
     """
+    return fill(rng, [ask(rng, elements, icons) for elements in parts], rows, columns, most)
+
+
+def fill(rng: random.Random, parts: list[list[Asked]], rows: int, columns: int, most: int) -> Batch | None:
+    """The same for questions that are already chosen."""
     # One bound for a batch: questions are padded to the longest of them, and half of long batches would be padding.
     longest = rng.choice(BOUNDS)
-    chosen = []
-    for elements in parts:
-        asked = [e for e in rng.sample(elements, len(elements)) if not e.icon or rng.random() < icons]
-        texts = [(instruction(rng, e), e) for e in asked]
-        chosen.append([(text, e) for text, e in texts if len(text) <= longest][:most])
+    chosen = [[asked for asked in part if len(asked.text) <= longest][:most] for part in parts]
     count = sorted(map(len, chosen))[len(chosen) // 2]  # the median: few slots stay empty
-    chosen = [texts[:count] for texts in chosen]
+    chosen = [part[:count] for part in chosen]
     if count == 0:
         return None
-    length = max(len(text) for texts in chosen for text, _ in texts) + 11  # <answer>, nine characters, <end>
+    length = max(len(asked.text) for part in chosen for asked in part) + 11  # <answer>, nine characters, <end>
     shape = (len(parts), count)
     questions = np.full((*shape, length), arch.PAD, dtype=np.int64)
     answers = np.zeros(shape, dtype=np.int64)
@@ -77,19 +106,25 @@ def pack(rng: random.Random, parts: list[list[Element]], rows: int, columns: int
     known = np.zeros(shape, dtype=np.float32)
     boxes = np.zeros((*shape, 4), dtype=np.float32)
     traces = np.full((*shape, length), -1, dtype=np.int64)
-    for p, texts in enumerate(chosen):
-        for q, (text, element) in enumerate(texts):
-            left, top, right, bottom = element.aim
-            reply = labels.answer((left + right) / 2, (top + bottom) / 2)
-            ids = [*arch.encode(text), arch.ANSWER, *arch.encode(reply), arch.END]
+    looks = np.full(shape, -1, dtype=np.int64)
+    for p, part in enumerate(chosen):
+        for q, asked in enumerate(part):
+            reply, element = REFUSAL, asked.meant
+            if element:
+                left, top, right, bottom = element.aim
+                reply = labels.answer((left + right) / 2, (top + bottom) / 2)
+                shares[p, q] = labels.under(element.aim, rows, columns)
+                boxes[p, q] = hull(element)
+                if element.icon and not asked.named:
+                    looks[p, q] = groups().get(element.group, -1)
+            ids = [*arch.encode(asked.text), arch.ANSWER, *arch.encode(reply), arch.END]
             questions[p, q, : len(ids)] = ids
-            answers[p, q] = len(text)
-            shares[p, q] = labels.under(element.aim, rows, columns)
+            answers[p, q] = len(asked.text)
             known[p, q] = 1
-            boxes[p, q] = hull(element)
-            for place, token in trace(text, element, columns):
-                traces[p, q, place] = token
-    arrays = (questions, answers, shares, known, boxes, labels.place_digits(rows, columns), traces)
+            if asked.named:
+                for place, token in trace(asked.text, asked.named, columns):
+                    traces[p, q, place] = token
+    arrays = (questions, answers, shares, known, boxes, labels.place_digits(rows, columns), traces, looks)
     return Batch(*map(torch.from_numpy, arrays))
 
 

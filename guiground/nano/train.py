@@ -1,25 +1,25 @@
 """Trains the embedded model, a stage at a time: `python -m guiground.nano.train read --minutes 20`.
 
-Every process computes on one thread and they average their gradients, which on a CPU is faster than threads. A run is
-killed and resumed at will: its state lies in the run's folder and is written every two minutes.
+Every process computes on one thread, which on a CPU is faster than threads in one (see exchange.py). A run is killed
+and resumed at will: its state lies in the run's folder and is written every two minutes.
 """
 
 import json
 import os
-import random
 import time
 from pathlib import Path
 
 import click
 import torch
-import torch.distributed as dist
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from guiground.nano.architecture import new_model
 from guiground.nano.architecture import save as save_folder
+from guiground.nano.exchange import Exchange
 from guiground.nano.losses import Heads
 from guiground.nano.optimizer import Optimizer, schedule
-from guiground.nano.stages import STAGES, Trainer
+from guiground.nano.stages import STAGES, Stage
+from guiground.nano.trainer import Trainer
 
 
 @click.command()
@@ -28,7 +28,9 @@ from guiground.nano.stages import STAGES, Trainer
     "--minutes", default=10.0, show_default=True, help="How long this stage trains in all, resumed runs included."
 )
 @click.option(
-    "--steps", type=click.IntRange(min=1), help="Train so many steps instead: the same seed gives the same weights."
+    "--steps",
+    type=click.IntRange(min=1),
+    help="Train so many steps instead; with one process the same seed gives the same weights.",
 )
 @click.option("--run", "folder", default="runs/nano", type=click.Path(path_type=Path), show_default=True)
 @click.option("--processes", default=2, show_default=True, help="Processes of one thread each (CPU).")
@@ -48,78 +50,78 @@ def main(stage: str, minutes: float, steps: int | None, folder: Path, processes:
     os.environ.setdefault("GOMP_SPINCOUNT", "0")
     if device != "cpu":
         processes = 1
-    rendezvous = folder.resolve() / f"rendezvous-{os.getpid()}"
+    numbers = sum(p.numel() for p in everything(seed, STAGES[stage])[2].parameters)
+    exchange = Exchange(numbers, processes) if processes > 1 else None
     torch.multiprocessing.spawn(
-        work, (processes, stage, minutes, steps, folder, device, seed, str(rendezvous)), nprocs=processes
+        work, (exchange, stage, minutes, steps, folder, device, seed), nprocs=processes, daemon=True
     )
-    rendezvous.unlink(missing_ok=True)
+
+
+def everything(seed: int, stage: Stage):
+    """The model, the heads and the optimizer of a stage, as new."""
+    model, heads = new_model(seed), Heads()
+    return model, heads, Optimizer(model, heads, stage.vision)
 
 
 def work(
     rank: int,
-    processes: int,
+    exchange: Exchange | None,
     name: str,
     minutes: float,
     steps: int | None,
     folder: Path,
     device: str,
     seed: int,
-    rendezvous: str,
-):
-    """One process of the training."""
+) -> None:
+    """One process of the training: the leader, or a follower that only computes gradients."""
     torch.set_num_threads(1 if device == "cpu" else 8)
-    dist.init_process_group("gloo", init_method=f"file://{rendezvous}", rank=rank, world_size=processes)
     stage = STAGES[name]
-    model, heads = new_model(seed).to(device), Heads().to(device)
-    optimizer = Optimizer(model, heads, stage.vision)
+    model, heads, optimizer = everything(seed, stage)
     progress = resume(folder, name, model, heads, optimizer)
+    model, heads = model.to(device), heads.to(device)
     trainer = Trainer(model, heads, stage, seed * 1000 + progress["steps"] * 10 + rank, torch.device(device))
-    shapes = random.Random(progress["steps"])
+    if rank:
+        return follow(rank, exchange, trainer, optimizer)
     before, begun, saved, window = progress["seconds"], time.time(), time.time(), []
-    bar = Progress(
-        TextColumn(name), BarColumn(), TextColumn("{task.fields[facts]}"), TimeRemainingColumn(), disable=rank > 0
-    )
+    bar = Progress(TextColumn(name), BarColumn(), TextColumn("{task.fields[facts]}"), TimeRemainingColumn())
     task = bar.add_task(name, total=1.0, facts="")
-    step = 0
+    step, clock = 0, before
     with bar:
-        while True:
-            clock = torch.tensor([before + time.time() - begun])
-            dist.broadcast(clock, 0)
-            done = progress["steps"] / steps if steps else float(clock) / (minutes * 60)
-            if done >= 1:
-                break
-            loss, facts, count = trainer.loss(done, shapes.random())
+        while (done := progress["steps"] / steps if steps else clock / (minutes * 60)) < 1:
+            if exchange:
+                exchange.publish(optimizer.parameters, done)
+            loss, facts, count = trainer.loss(done)
             loss.backward()
-            average(optimizer.parameters, processes)
+            if exchange:
+                count += exchange.collect(optimizer.parameters)
             optimizer.step(stage.rate * schedule(done, step, decay=stage.decay))
             step += 1
             progress["steps"] += 1
-            progress["count"] += count * processes
+            progress["count"] += count
+            clock = before + time.time() - begun
             window.append(facts)
-            if rank == 0 and step % 20 == 0:
+            if step % 20 == 0:
                 facts = summary(window)
                 window = []
-                log(folder, {"stage": name, "seconds": round(float(clock)), **progress_of(progress), **facts})
+                log(folder, {"stage": name, "seconds": round(clock), **progress_of(progress), **facts})
                 bar.update(task, completed=done, facts=" ".join(f"{k} {v:.3f}" for k, v in facts.items()))
-            if rank == 0 and time.time() - saved > 120:
-                keep(folder, name, model, heads, optimizer, progress | {"seconds": float(clock)})
+            if time.time() - saved > 120:
+                keep(folder, name, model, heads, optimizer, progress | {"seconds": clock})
                 saved = time.time()
-    if rank == 0:
-        keep(folder, name, model, heads, optimizer, progress | {"seconds": float(clock)})
-        save_folder(model, folder / "weights")
-    dist.destroy_process_group()
+    if exchange:
+        exchange.publish(optimizer.parameters, 1.0)
+    keep(folder, name, model, heads, optimizer, progress | {"seconds": clock})
+    save_folder(model, folder / "weights")
 
 
-def average(parameters, processes: int) -> None:
-    """The mean of the gradients over all processes, in one message."""
-    if processes == 1:
-        return
-    grads = [p.grad if p.grad is not None else torch.zeros_like(p) for p in parameters]
-    flat = torch.cat([g.flatten() for g in grads])
-    dist.all_reduce(flat)
-    flat /= processes
-    for p, part in zip(parameters, flat.split([g.numel() for g in grads]), strict=True):
-        p.grad = part.view_as(p)
+def follow(rank: int, exchange: Exchange, trainer: Trainer, optimizer: Optimizer) -> None:
+    """Computes gradients on the newest weights until the stage is over."""
+    while float(exchange.done) == 0:
+        time.sleep(0.05)
+    while (done := exchange.fetch(optimizer.parameters)) < 1:
+        loss, _, count = trainer.loss(done)
+        loss.backward()
+        exchange.hand_in(rank, optimizer.parameters, count)
 
 
 def resume(folder: Path, name: str, model, heads, optimizer) -> dict:
@@ -130,7 +132,7 @@ def resume(folder: Path, name: str, model, heads, optimizer) -> dict:
         return fresh
     state = torch.load(path, weights_only=True, map_location="cpu")
     model.load_state_dict(state["model"])
-    heads.load_state_dict(state["heads"])
+    heads.load_state_dict(state["heads"], strict=False)  # a head may be newer than the run
     if state["stage"] != name:
         return fresh
     optimizer.load_state_dict(state["optimizer"])

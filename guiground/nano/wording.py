@@ -98,6 +98,8 @@ def instruction(rng: random.Random, element: Element) -> str:
     name = element.name
     if rng.random() < 0.06:
         name = name.lower()
+    elif rng.random() < 0.04 and len(name) > 4:
+        name = misspelled(rng, name)
     if element.icon and element.place in FURNITURE and rng.random() < 0.4 and " " not in name:
         name += FURNITURE[element.place]
     forms = BESIDE if element.beside else PICTURED if element.icon else NAMED
@@ -110,3 +112,17 @@ def instruction(rng: random.Random, element: Element) -> str:
     if element.place in PLACES and rng.random() < 0.12:
         words += " " + rng.choice(PLACES[element.place])
     return words[0].upper() + words[1:] if rng.random() < 0.12 else words
+
+
+def misspelled(rng: random.Random, name: str) -> str:
+    """The name with one letter left out, doubled, exchanged with the next or replaced by another."""
+    place = rng.randrange(1, len(name) - 1)
+    letter, following = name[place], name[place + 1]
+    return name[:place] + rng.choice(
+        [
+            name[place + 1 :],
+            letter + name[place:],
+            following + letter + name[place + 2 :],
+            rng.choice("abcdefghijklmnopqrstuvwxyz") + name[place + 1 :],
+        ]
+    )

@@ -11,6 +11,7 @@ from guiground.nano.scenes.canvas import Canvas, Element, Scene
 from guiground.nano.scenes.desktop import draw_desktop
 from guiground.nano.scenes.fonts import FontBook, font_book
 from guiground.nano.scenes.rows import draw_rows
+from guiground.nano.scenes.sheets import draw_sheet
 
 __all__ = ["Canvas", "Element", "FontBook", "Scene", "draw", "font_book"]
 
@@ -26,13 +27,14 @@ def draw(
 ) -> Scene:
     """A labelled screen of `width` x `height` pixels.
 
-    `kind`: "rows" (dense rows of widgets), "desktop" (programs in windows) or "any". `held_out` takes the fonts and
-    icon sets that training never sees. `level` 0 is dark text in three fonts, 1 six fonts and any colour, 2 everything.
+    `kind`: "rows" (dense rows of widgets), "desktop" (programs in windows), "sheet" (icons) or "any" of the first two.
+    `held_out` takes the fonts and icon sets that training never sees. `level` 0 is dark text in three fonts, 1 six fonts
+    and any colour, 2 everything.
     `icons`: the file of an icon atlas, "" for none (see atlas.find).
     """
     rng = random.Random(f"{seed}/{width}x{height}/{kind}/{held_out}/{level}")
     canvas = Canvas(width, height, rng, font_book(held_out), level, atlas.find(icons, held_out))
     if kind == "any":
         kind = "rows" if level < 2 or rng.random() < 0.35 else "desktop"
-    (draw_rows if kind == "rows" else draw_desktop)(canvas)
+    {"rows": draw_rows, "desktop": draw_desktop, "sheet": draw_sheet}[kind](canvas)
     return canvas.scene()

@@ -35,6 +35,7 @@ class Scene:
     image: np.ndarray  # [height, width, 3] uint8
     elements: list[Element]
     glyphs: np.ndarray  # [characters, 4] float32
+    icons: list[tuple[str, Area]] | None = None  # group and box of every icon, decoration too; None where unknown
 
 
 @dataclass(eq=False)
@@ -132,7 +133,8 @@ class Canvas:
         image = np.array(self.image)
         if self.level > 1 and self.rng.random() < 0.15:
             image = fringed(image)
-        return Scene(image, shelf.distinct(self.elements, self.drawn), glyphs)
+        icons = [(icon.group, area) for icon, area in self.drawn]
+        return Scene(image, shelf.distinct(self.elements, self.drawn), glyphs, icons)
 
 
 def fringed(image: np.ndarray) -> np.ndarray:

@@ -34,6 +34,12 @@ def lexicon() -> dict[str, Concept]:
 
 
 @functools.cache
+def groups() -> dict[str, int]:
+    """{what icons look like: its number}, in the order of the names."""
+    return {name: number for number, name in enumerate(sorted({c.group for c in lexicon().values()}))}
+
+
+@functools.cache
 def meanings() -> tuple[dict[str, str], set[str]]:
     """{file name, or "set:file name": concept}, and the "set:file name" that mean nothing."""
     known: dict[str, str] = {}
