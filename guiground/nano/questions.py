@@ -11,11 +11,12 @@ from guiground.nano import architecture as arch
 from guiground.nano import labels
 from guiground.nano.absent import REFUSAL, strangers
 from guiground.nano.architecture import TOKEN
-from guiground.nano.relations import related
+from guiground.nano.relations import related, twins
 from guiground.nano.scenes import Element, Scene
 from guiground.nano.scenes.lexicon import groups
 from guiground.nano.wording import instruction
 
+SHORT = ("key", "day")  # roles whose names may be a single character
 BOUNDS = (16, 22, 22, 28, 36, 56)  # characters of the longest instruction of a batch
 
 
@@ -49,7 +50,7 @@ def visible(elements: list[Element], left: int, top: int, right: int, bottom: in
             box = tuple(v - (left, top)[i % 2] for i, v in enumerate(e.box))
             aim = tuple(v - (left, top)[i % 2] for i, v in enumerate(e.aim))
             moved.append(replace(e, box=box, aim=aim))
-    return [e for e in moved if names[known_as(e)] == 1 and len(e.name) > 1]
+    return [e for e in moved if names[known_as(e)] == 1 and (len(e.name) > 1 or e.role in SHORT)]
 
 
 def known_as(element: Element) -> str:
@@ -77,6 +78,7 @@ def ask_scene(rng: random.Random, scene: Scene, icons: float, relations: int, ab
     height, width = scene.image.shape[:2]
     asked = ask(rng, visible(scene.elements, 0, 0, width, height), icons)
     asked += [Asked(text, meant, named) for text, meant, named in related(rng, scene.elements, relations)]
+    asked += [Asked(text, meant, meant) for text, meant in twins(rng, scene.elements, width, height, relations)]
     asked += [Asked(text, None, None) for text in strangers(rng, scene, absent)]
     return rng.sample(asked, len(asked))
 

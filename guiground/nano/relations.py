@@ -4,7 +4,7 @@ import random
 from collections import Counter
 
 from guiground.nano.scenes import Element
-from guiground.nano.wording import ROLES
+from guiground.nano.wording import PLACES, ROLES, instruction
 
 SIDES = {
     "right": ["right of", "to the right of", "next to", "after"],
@@ -48,6 +48,34 @@ def nearest(anchor: Element, elements: list[Element], side: str) -> Element | No
     gaps.sort(key=lambda entry: entry[:2])
     clear = gaps and gaps[0][0] < NEAR and (len(gaps) == 1 or gaps[1][0] - gaps[0][0] > 8)
     return gaps[0][2] if clear else None
+
+
+def twins(
+    rng: random.Random, elements: list[Element], width: int, height: int, count: int
+) -> list[tuple[str, Element]]:
+    """Up to `count` of (instruction, element) for names that two elements bear, told apart by where they are."""
+    bearers: dict[str, list[Element]] = {}
+    for e in elements:
+        bearers.setdefault(e.name.lower(), []).append(e)
+    pairs = [pair for pair in bearers.values() if len(pair) == 2 and not (pair[0].icon or pair[0].beside)]
+    asked = []
+    for pair in rng.sample(pairs, len(pairs)):
+        meant, other = rng.sample(pair, 2)
+        ways = apart(meant, other, width, height)
+        if ways and len(meant.name) > 1 and not (other.icon or other.beside):
+            asked.append((f"{instruction(rng, meant, placed=False)} {rng.choice(ways)}", meant))
+    return asked[:count]
+
+
+def apart(meant: Element, other: Element, width: int, height: int) -> list[str]:
+    """Phrases that are true of one element and not of the other."""
+    ways = list(PLACES.get(meant.place, ())) if meant.place != other.place else []
+    right, down = (meant.aim[i] + meant.aim[i + 2] - other.aim[i] - other.aim[i + 2] for i in (0, 1))
+    if abs(right) > 0.6 * width:  # twice the distance of the middles
+        ways.append("on the right" if right > 0 else "on the left")
+    if abs(down) > 0.6 * height:
+        ways.append("at the bottom" if down > 0 else "at the top")
+    return ways
 
 
 def numbered(rng: random.Random, elements: list[Element]) -> list[tuple[str, Element, None]]:

@@ -20,6 +20,8 @@ VERBS = {
     "icon label": ["open", "select", "double-click"],
     "tab": ["open", "switch to", "go to", "click", "show"],
     "link": ["click", "follow", "open"],
+    "key": ["press", "click", "type", "hit"],
+    "day": ["click", "select", "go to"],
 }
 ROLES = {
     "button": ["button"],
@@ -40,6 +42,20 @@ ROLES = {
     "label": ["label", "text"],
     "heading": ["heading", "title"],
     "title": ["title", "window"],
+    "key": ["key", "button", "digit", "number"],
+    "day": ["day", "date"],
+}
+NOUNS = {  # what the name may be the name of
+    "list item": "folder|file|place|note|message|chapter|section|album|song|playlist|contact|group|page|account",
+    "tree item": "folder|file|section|group|node|branch|chapter|category|table",
+    "cell": "file|folder|message|song|table|file name|name|row|item|entry|account|contact",
+    "icon label": "file|folder|picture|document|app|program",
+    "drop-down": "option|choice|value|list",
+    "label": "section|setting|line|field label",
+    "heading": "section|chapter|article|page|group",
+    "tab": "page|section|view|tab",
+    "link": "page|article|section",
+    "text": "line|sentence|message|text",
 }
 PLACES = {
     "sidebar": ["in the sidebar", "in the side bar", "on the left"],
@@ -67,6 +83,11 @@ NAMED = [
     ("the {role} that says {name}", 1),
     ("{name}, the {role}", 1),
     ("please {verb} {name}", 1),
+    ("the {noun} {name}", 3),
+    ("{verb} the {noun} {name}", 2),
+    ("{name} {noun}", 1),
+    ("{noun} {name}", 1),
+    ("{name} in the list", 1),
 ]
 BESIDE = [
     ("the {name} {role}", 8),
@@ -75,6 +96,11 @@ BESIDE = [
     ("the {role} next to {name}", 2),
     ("the {role} right of {name}", 1),
     ("the {role} labelled {name}", 1),
+    ("the {role} for {name}", 2),
+    ("{role} {name}", 2),
+    ("the {name} box", 1),
+    ("enter {name}", 1),
+    ("change {name}", 1),
 ]
 PICTURED = [
     ("{name}", 12),
@@ -93,8 +119,8 @@ PICTURED = [
 FURNITURE = {"title bar": " the window", "dialog title": " the dialog"}
 
 
-def instruction(rng: random.Random, element: Element) -> str:
-    """Words for one element."""
+def instruction(rng: random.Random, element: Element, placed: bool = True) -> str:
+    """Words for one element; with `placed`, now and then with the part of the screen it is in."""
     name = element.name
     if rng.random() < 0.06:
         name = name.lower()
@@ -108,8 +134,9 @@ def instruction(rng: random.Random, element: Element) -> str:
     form = rng.choices([form for form, _ in forms], [weight for _, weight in forms])[0]
     role = rng.choice(ROLES.get(element.role, ["text"]))
     verb = rng.choice(VERBS.get(element.role, ["click", "select", "click on"]))
-    words = form.format(name=name, role=role, verb=verb)
-    if element.place in PLACES and rng.random() < 0.12:
+    noun = rng.choice(NOUNS.get(element.role, role).split("|"))
+    words = form.format(name=name, role=role, verb=verb, noun=noun)
+    if placed and element.place in PLACES and rng.random() < 0.12:
         words += " " + rng.choice(PLACES[element.place])
     return words[0].upper() + words[1:] if rng.random() < 0.12 else words
 

@@ -28,8 +28,8 @@ def draw(
     """A labelled screen of `width` x `height` pixels.
 
     `kind`: "rows" (dense rows of widgets), "desktop" (programs in windows), "sheet" (icons) or "any" of the first two.
-    `held_out` takes the fonts and icon sets that training never sees. `level` 0 is dark text in three fonts, 1 six fonts
-    and any colour, 2 everything.
+    `held_out` takes the fonts and icon sets that training never sees. `level` 0 is dark text in three fonts, 1 six
+    fonts and any colour, 2 everything.
     `icons`: the file of an icon atlas, "" for none (see atlas.find).
     """
     rng = random.Random(f"{seed}/{width}x{height}/{kind}/{held_out}/{level}")

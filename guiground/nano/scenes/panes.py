@@ -5,6 +5,8 @@ import itertools
 from guiground.nano.scenes import icons, shelf, words
 from guiground.nano.scenes.canvas import Canvas
 from guiground.nano.scenes.icon_panes import actions, badge, icon_row, tool_box
+from guiground.nano.scenes.keypads import keypad, month
+from guiground.nano.scenes.texts import document, source_code
 from guiground.nano.scenes.widgets import draw_widget, shown
 
 
@@ -26,7 +28,7 @@ def draw_pane(canvas: Canvas, box, depth: int) -> None:
         return
     if rng.random() < 0.25:
         top = tab_row(canvas, left, top, right)
-    kinds = [table, table, form, form, document, source_code, icon_view, cards]
+    kinds = [table, table, table, form, form, form, document, source_code, icon_view, cards, keypad, month]
     rng.choice([*kinds, tool_box] if canvas.atlas else kinds)(canvas, (left, top, right, bottom))
 
 
@@ -122,6 +124,7 @@ def form(canvas: Canvas, box) -> None:
     row = face.size + theme.row
     indent = rng.choice([10, 20, 40, 80])
     wide = rng.choice([110, 140, 180])
+    stacked = rng.random() < 0.35  # labels above their fields instead of left of them
     y = top + rng.randint(6, 24)
     while y + row < bottom:
         kind = rng.choice(
@@ -130,9 +133,13 @@ def form(canvas: Canvas, box) -> None:
         x = left + indent
         if kind == "field":
             text = words.phrase(rng, "label") + rng.choice(["", ":", ":"])
-            aim = canvas.write(x, y + row / 2, text, theme.text, room=wide - 8)
-            name = shown(canvas, text, wide - 8)
-            field_box = (x + wide, y, min(right - 12, x + wide + rng.randint(100, 360)), y + row)
+            above = stacked and y + 2 * row < bottom
+            room = right - x - 12 if above else wide - 8
+            aim = canvas.write(x, y + row / 2, text, theme.text, room=room)
+            name = shown(canvas, text, room)
+            start = x if above else x + wide
+            y += row if above else 0
+            field_box = (start, y, min(right - 12, start + rng.randint(100, 360)), y + row)
             canvas.fill(field_box, theme.base, theme.border, theme.radius)
             canvas.add("label", name, aim, aim, place="form")
             list_box = rng.random() < 0.3
@@ -168,72 +175,6 @@ def form(canvas: Canvas, box) -> None:
         else:
             draw_widget(canvas, kind, words.phrase(rng, kind), x, y, row, right - 12, "form")
         y += row + rng.choice([2, 6, 12, 20])
-
-
-def document(canvas: Canvas, box) -> None:
-    """Paragraphs on a page."""
-    rng = canvas.rng
-    left, top, right, bottom = box
-    page = canvas.other_face(rng.uniform(0.9, 1.3))
-    margin = rng.choice([8, 30, 80])
-    canvas.fill((left, top, right, bottom), canvas.theme.base)
-    y, line = top + rng.randint(6, 40), page.size * rng.uniform(1.3, 1.8)
-    while y + line < bottom:
-        if rng.random() < 0.12:
-            text = words.title(rng, 5)
-            aim = canvas.write(
-                left + margin, y + line / 2, text, canvas.theme.text, face=page, room=right - left - 2 * margin
-            )
-            canvas.add(
-                "heading", text if page.width(text) <= right - left - 2 * margin else "", aim, aim, place="document"
-            )
-            y += line * 1.4
-            continue
-        if rng.random() < 0.15:
-            y += line
-            continue
-        canvas.write(
-            left + margin,
-            y + line / 2,
-            words.sentence(rng, rng.randint(5, 16)),
-            canvas.theme.text,
-            face=page,
-            room=right - left - 2 * margin,
-        )
-        y += line
-
-
-def source_code(canvas: Canvas, box) -> None:
-    """Numbered lines in colours."""
-    rng, theme = canvas.rng, canvas.theme
-    left, top, right, bottom = box
-    canvas.fill(box, theme.base)
-    face = canvas.face
-    y, number = top + 4, rng.randint(1, 80)
-    line = face.size * rng.uniform(1.2, 1.5)
-    while y + line < bottom:
-        canvas.write(left + 6, y + line / 2, str(number), theme.dim)
-        x = left + 44 + 24 * rng.randint(0, 3)
-        for _ in range(rng.randint(0, 7)):
-            text = rng.choice(
-                [
-                    words.word(rng),
-                    words.word(rng) + "()",
-                    "=",
-                    "{",
-                    "return",
-                    f'"{words.title(rng, 2)}"',
-                    words.code(rng),
-                ]
-            )
-            aim = canvas.write(
-                x, y + line / 2, text, rng.choice([theme.text, theme.link, theme.dim]), room=right - x - 6
-            )
-            x = aim[2] + face.size * 0.6
-            if x > right - 40:
-                break
-        y += line
-        number += 1
 
 
 def icon_view(canvas: Canvas, box) -> None:
