@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from guiground.nano import architecture as arch
-from guiground.nano.shared_prefix import attend
+from guiground.nano.shared_prefix import attend, attend_some
 from guiground.nano.windows import norm, rotate
 
 # Heads that are taught where to look, by layer: from the answer to the target, and from each character of a name to
@@ -75,34 +75,60 @@ class Packed:
                 states = prefix[:, 2:-2]
                 own = query.unflatten(1, (self.count, self.length))
                 self.meant = own.gather(2, answers[..., None, None].expand(-1, -1, 1, own.shape[-1])).squeeze(2)
-            pq, pk, pv = self.project(attention, norm(prefix, layer.input_layernorm.weight), self.prefix_rotation)
-            qq, qk, qv = self.project(attention, norm(query, layer.input_layernorm.weight), self.query_rotation)
+            normed = norm(query, layer.input_layernorm.weight)
+            picture = norm(prefix, layer.input_layernorm.weight)
+            if index == len(self.model.layers) - 1:
+                pk, pv = self.keys(attention, picture, self.prefix_rotation)
+                query, qq, qk, qv = self.narrow(attention, query, normed, steps)
+                pointers.append(self.aim(qq, pk, POINTERS[index]))
+                query = self.finish(layer, query, attend_some(qq, pk, pv, qk, qv, steps, self.count))
+                break
+            pq, pk, pv = self.project(attention, picture, self.prefix_rotation)
+            qq, qk, qv = self.project(attention, normed, self.query_rotation)
             if index in TRACES and traces is not None:
                 traced.append(self.follow(qq, pk, traces >= 0, TRACES[index]))
             if index in POINTERS:
                 pointers.append(self.point(qq, pk, steps[..., :9], POINTERS[index]))
-            last = index == len(self.model.layers) - 1
-            if not last:
-                mixed = F.scaled_dot_product_attention(pq, pk, pv, is_causal=True)
-                prefix = self.finish(layer, prefix, mixed)
+            mixed = F.scaled_dot_product_attention(pq, pk, pv, is_causal=True)
+            prefix = self.finish(layer, prefix, mixed)
             query = self.finish(layer, query, attend(qq, pk, pv, qk, qv, self.count))
-        query = query.unflatten(1, (self.count, self.length))
-        query = query.gather(2, steps[..., None].expand(-1, -1, -1, query.shape[-1]))
+        query = query.unflatten(1, (self.count, -1))
         self.traced = torch.cat(traced, dim=1) if traced else None
         return norm(query, self.model.norm.weight), torch.cat(pointers, dim=3), states
 
     def project(self, attention, x: Tensor, turn) -> list[Tensor]:
         """Queries, keys and values  # [pictures, heads, tokens, dim], keys and values repeated for their group."""
-        heads, groups = self.config.num_attention_heads, self.config.num_key_value_heads
-        batch, tokens, _ = x.shape
-        cos, sin = (t.to(x.dtype) for t in turn)
-        query = attention.q_proj(x).view(batch, tokens, heads, -1).transpose(1, 2)
-        key = attention.k_proj(x).view(batch, tokens, groups, -1).transpose(1, 2)
-        value = attention.v_proj(x).view(batch, tokens, groups, -1).transpose(1, 2)
-        query, key = rotate(query, cos, sin), rotate(key, cos, sin)
-        repeat = heads // groups
-        query, key = query.to(value.dtype), key.to(value.dtype)
-        return [query, key.repeat_interleave(repeat, 1), value.repeat_interleave(repeat, 1)]
+        key, value = self.keys(attention, x, turn)
+        query = attention.q_proj(x).view(*x.shape[:2], self.config.num_attention_heads, -1).transpose(1, 2)
+        return [rotate(query, *(t.to(x.dtype) for t in turn)).to(value.dtype), key, value]
+
+    def keys(self, attention, x: Tensor, turn) -> tuple[Tensor, Tensor]:
+        """Keys and values as `project` gives them."""
+        groups = self.config.num_key_value_heads
+        key = attention.k_proj(x).view(*x.shape[:2], groups, -1).transpose(1, 2)
+        value = attention.v_proj(x).view(*x.shape[:2], groups, -1).transpose(1, 2)
+        repeat = self.config.num_attention_heads // groups
+        key = rotate(key, *(t.to(x.dtype) for t in turn)).to(value.dtype)
+        return key.repeat_interleave(repeat, 1), value.repeat_interleave(repeat, 1)
+
+    def narrow(self, attention, query: Tensor, normed: Tensor, steps: Tensor):
+        """In the last layer only the answer's positions matter: their states and queries, and all keys and values."""
+
+        def chosen(x: Tensor) -> Tensor:
+            own = x.unflatten(1, (self.count, self.length))
+            return own.gather(2, steps[..., None].expand(-1, -1, -1, own.shape[-1])).flatten(1, 2)
+
+        key, value = self.keys(attention, normed, self.query_rotation)
+        some = chosen(normed)
+        own = attention.q_proj(some).view(*some.shape[:2], self.config.num_attention_heads, -1).transpose(1, 2)
+        cos, sin = (t[: self.length][steps.flatten(1)][:, None].to(own.dtype) for t in self.query_rotation)
+        return chosen(query), rotate(own, cos, sin).to(value.dtype), key, value
+
+    def aim(self, query: Tensor, key: Tensor, heads: slice) -> Tensor:
+        """As `point`, from queries of the answer's ten positions alone."""
+        query = query[:, heads].unflatten(2, (self.count, -1))[..., :9, :].flatten(2, 3)
+        logits = query @ key[:, heads, 2:-2].transpose(-1, -2) / query.shape[-1] ** 0.5
+        return logits.float().unflatten(2, (self.count, -1)).permute(0, 2, 3, 1, 4)
 
     def finish(self, layer, x: Tensor, mixed: Tensor) -> Tensor:
         """Output projection and feed-forward part of a layer."""

@@ -38,6 +38,47 @@ class _Joined(torch.autograd.Function):
         return to_query, to_key, to_value, joined(to_own_key, count), joined(to_own_value, count), None
 
 
+class _Some(torch.autograd.Function):
+    """The same for a few positions of each question, with plain operations for what is its own."""
+
+    @staticmethod
+    def forward(ctx, query, key, value, own_key, own_value, seen, count):
+        output, share = _forward(query, key, value)
+        own_output, own_share = own_part(*(split(x, count) for x in (query, own_key, own_value)), seen)
+        own_output, own_share = joined(own_output, count), joined(own_share[..., None], count)[..., 0]
+        total = torch.logaddexp(share, own_share)
+        output = output * (share - total).exp()[..., None] + own_output * (own_share - total).exp()[..., None]
+        output = output.to(query.dtype)
+        ctx.save_for_backward(query, key, value, own_key, own_value, seen, output, total)
+        ctx.count = count
+        return output
+
+    @staticmethod
+    def backward(ctx, gradient):
+        query, key, value, own_key, own_value, seen, output, total = ctx.saved_tensors
+        count, gradient = ctx.count, gradient.contiguous()
+        to_query, to_key, to_value = _backward(gradient, query, key, value, output, total, 0.0, False)
+        gradient, own_query, own_key, own_value, output = (
+            split(x, count).float() for x in (gradient, query, own_key, own_value, output)
+        )
+        total = split(total[..., None], count)
+        scale = query.shape[-1] ** -0.5
+        share = (scale * own_query @ own_key.transpose(-1, -2) - total).exp().masked_fill(~seen, 0.0)
+        slope = share * (gradient @ own_value.transpose(-1, -2) - (gradient * output).sum(-1, keepdim=True))
+        to_query = to_query + joined(scale * slope @ own_key, count).to(query.dtype)
+        to_own_key = joined(scale * slope.transpose(-1, -2) @ own_query, count).to(query.dtype)
+        to_own_value = joined(share.transpose(-1, -2) @ gradient, count).to(query.dtype)
+        return to_query, to_key, to_value, to_own_key, to_own_value, None, None
+
+
+def own_part(query: Tensor, key: Tensor, value: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+    """Attention of some positions to the whole question where `seen`, and its log-sum-exp, in float."""
+    scores = query.float() @ key.float().transpose(-1, -2) * query.shape[-1] ** -0.5
+    scores = scores.masked_fill(~seen, -torch.inf)
+    share = scores.logsumexp(-1)
+    return (scores - share[..., None]).exp() @ value.float(), share
+
+
 def split(x: Tensor, count: int) -> Tensor:
     """[pictures, heads, questions * length, dim] -> [pictures * questions, heads, length, dim]."""
     return x.unflatten(2, (count, -1)).transpose(1, 2).flatten(0, 1)
@@ -56,6 +97,22 @@ def attend(query: Tensor, key: Tensor, value: Tensor, own_key: Tensor, own_value
     if query.device.type == "cpu":
         return _Joined.apply(query, key, value, own_key, own_value, count)
     return masked(query, key, value, own_key, own_value, count)
+
+
+def attend_some(query, key, value, own_key, own_value, places: Tensor, count: int) -> Tensor:
+    """What some positions of `count` questions read: query [pictures, heads, questions * some, dim].
+
+    `places` [pictures, questions, some]: where they stand in their question; the rest as for `attend`.
+    """
+    length = own_key.shape[2] // count
+    seen = (torch.arange(length, device=places.device) <= places[..., None]).flatten(0, 1)[:, None]
+    if query.device.type == "cpu":
+        return _Some.apply(query, key, value, own_key, own_value, seen, count)
+    prefix = torch.ones(*seen.shape[:3], key.shape[2], dtype=torch.bool, device=seen.device)
+    wide = [x.repeat_interleave(count, 0) for x in (key, value)]
+    keys, values = (torch.cat([x, split(own, count)], 2) for x, own in zip(wide, (own_key, own_value), strict=True))
+    mask = torch.cat([prefix, seen], dim=-1)
+    return joined(F.scaled_dot_product_attention(split(query, count), keys, values, attn_mask=mask), count)
 
 
 def masked(query: Tensor, key: Tensor, value: Tensor, own_key: Tensor, own_value: Tensor, count: int) -> Tensor:

@@ -19,6 +19,7 @@ class Stage:
     icons: float = 0.2  # share of the icons that are asked for: they are many, and learnt last
     seeing: tuple[tuple[float, float], ...] = ((0.0, 0.0),)  # from this share on, so many steps on sheets of icons
     toolkits: float = 0.0  # share of the screens that real toolkits rendered, where there are any
+    again: float = 0.0  # share of the steps with other questions on a screen of late
     relations: int = 0  # questions by place on a screen, at most
     absent: int = 0  # questions for what a screen does not show
 
@@ -74,6 +75,7 @@ STAGES = {
             icons=1.0,
             seeing=((0.0, 0.8), (0.12, 0.35)),
             toolkits=0.35,
+            again=0.6,
             relations=5,
             absent=7,
         ),

@@ -1,6 +1,7 @@
 """One process's share of a stage: it draws, asks, and gives losses."""
 
 import random
+from collections import deque
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from guiground.nano.scenes import Scene, draw
 from guiground.nano.stages import Stage, level_at, pick
 
 SHEETS = 8  # of 256x128 pixels in a step of icons
+KEPT = 24  # screens that are asked about again: the tower, four tenths of the work, is saved then
 
 
 class Trainer:
@@ -25,6 +27,7 @@ class Trainer:
         self.rng = random.Random(seed)
         self.bank = Bank(model, stage, self.rng, device)
         self.rendered = Rendered()
+        self.recent: deque[tuple[torch.Tensor, Scene]] = deque(maxlen=KEPT)
 
     def loss(self, done: float) -> tuple[torch.Tensor, dict[str, float], int]:
         """The loss of one batch, facts about it, and how many questions, characters or icons it held.
@@ -39,6 +42,8 @@ class Trainer:
             return self.find_in_bank(width, height, pictures, most, level)
         if self.rng.random() < level_at(self.stage.seeing, done):
             return self.see(level)
+        if len(self.recent) >= KEPT // 2 and self.rng.random() < self.stage.again:
+            return self.ask_again(most)
         return self.find(width, height, pictures, most, level)
 
     def read(self, width: int, height: int, pictures: int, level: int):
@@ -121,8 +126,21 @@ class Trainer:
                 tokens.append(picture.view(rows, columns, -1))
                 losses.append(loss)
                 facts |= own
+        if len(scenes) == 1:
+            shape = scenes[0].image.shape  # nobody looks at the pixels again
+            scenes[0].image = np.broadcast_to(np.uint8(0), shape)
+            self.recent.append((tokens[0].detach().to(torch.bfloat16), scenes[0]))
         loss, own, count = self.ask(torch.stack(tokens), batch.to(self.device))
         return loss + 0.3 * sum(losses) / len(losses), facts | own, count
+
+    def ask_again(self, most: int):
+        """Other questions on a screen of late, as the tower saw it then; only the language side learns."""
+        tokens, scene = self.rng.choice(self.recent)
+        asked = questions.ask_scene(self.rng, scene, self.stage.icons, self.stage.relations, self.stage.absent)
+        batch = questions.fill(self.rng, [asked], *tokens.shape[:2], most)
+        if batch is None:
+            return self.ask_again(most)
+        return self.ask(tokens[None].float(), batch.to(self.device))
 
     def picture(self, scene: Scene, rows: int, columns: int):
         """A screen's tokens  # [tokens, 256], the loss of some of its characters and of its icons, and facts."""

@@ -10,7 +10,7 @@ from guiground.nano import labels, questions, windows
 from guiground.nano.measure import greedy
 from guiground.nano.packed import Packed
 from guiground.nano.scenes import draw
-from guiground.nano.shared_prefix import attend, masked
+from guiground.nano.shared_prefix import attend, attend_some, masked
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +95,24 @@ def test_shared_prefix_attention_and_its_gradients_equal_masked_attention():
     weight = torch.randn(2, 4, 15, 8)
     ours, reference = (attention(*tensors, 3) for attention in (attend, masked))
     assert torch.allclose(ours, reference, atol=1e-5)
+    ours, reference = (torch.autograd.grad(output, tensors, weight) for output in (ours, reference))
+    for one, other in zip(ours, reference, strict=True):
+        assert torch.allclose(one, other, atol=1e-5)
+
+
+def test_attention_of_some_positions_equals_all_of_it():
+    torch.manual_seed(0)
+    tensors = [torch.randn(2, 4, tokens, 8, requires_grad=True) for tokens in (15, 33, 33, 15, 15)]
+    places = torch.tensor([[[0, 3], [1, 2], [4, 4]], [[2, 4], [0, 1], [3, 4]]])
+
+    def chosen(x):  # [pictures, heads, questions * 5, dim] -> the same with two positions a question
+        index = places[:, None, :, :, None].expand(-1, 4, -1, -1, 8)
+        return x.unflatten(2, (3, 5)).gather(3, index).flatten(2, 3)
+
+    query, *rest = tensors
+    ours, reference = attend_some(chosen(query), *rest, places, 3), chosen(masked(*tensors, 3))
+    assert torch.allclose(ours, reference, atol=1e-5)
+    weight = torch.randn_like(reference)
     ours, reference = (torch.autograd.grad(output, tensors, weight) for output in (ours, reference))
     for one, other in zip(ours, reference, strict=True):
         assert torch.allclose(one, other, atol=1e-5)
