@@ -69,7 +69,7 @@ STAGES = {
             "together",
             0.6,
             EVERY,
-            decay=0.5,
+            decay=0.62,
             rate=0.4,
             answer=2.0,
             icons=1.0,

@@ -55,14 +55,14 @@ class Trainer:
     def see(self, level: int):
         """Icons on sheets, and characters on crops so that reading is kept up."""
         sheets = [draw(self.rng.randrange(2**40), 256, 128, "sheet", level=level) for _ in range(SHEETS)]
-        tokens, loss, facts, _ = self.look(sheets + [self.crop(256, 128, level) for _ in range(2)])
+        tokens, loss, facts, _ = self.look(sheets + [self.crop(256, 128, level) for _ in range(4)])
         pairs = [labels.icon_tokens(sheet.icons, 4, 8) for sheet in sheets]
         for number, own in enumerate(pairs):
             own[:, 0] += number * 32
         pairs = torch.from_numpy(np.concatenate(pairs)).to(self.device)
         with torch.autocast(self.device.type, torch.bfloat16):
             icon_loss, icon_facts = seeing(self.heads, tokens, pairs)
-        return 0.3 * loss + icon_loss, facts | icon_facts, len(pairs)
+        return 0.7 * loss + icon_loss, facts | icon_facts, len(pairs)
 
     def look(self, scenes: list[Scene]):
         """Small scenes of one size: their tokens in raster order, the characters' loss, facts, their number.
@@ -131,7 +131,7 @@ class Trainer:
             scenes[0].image = np.broadcast_to(np.uint8(0), shape)
             self.recent.append((tokens[0].detach().to(torch.bfloat16), scenes[0]))
         loss, own, count = self.ask(torch.stack(tokens), batch.to(self.device))
-        return loss + 0.3 * sum(losses) / len(losses), facts | own, count
+        return loss + 0.5 * sum(losses) / len(losses), facts | own, count
 
     def ask_again(self, most: int):
         """Other questions on a screen of late, as the tower saw it then; only the language side learns."""
