@@ -23,21 +23,25 @@ def compress(model: PreTrainedModel, method: str | Method = "mixkv", **settings)
     them only inside a block. `method` is a name in METHODS with its settings, or a ready method. Later turns on the
     same cache are appended, never evicted. The prompt is what the first forward reads, unless `cache.open_prompt()`
     says that more follows. Some methods must know where the image tokens stand: `cache.describe` tells them. Any text
-    decoder with full attention in all layers works; the attention is torch's scaled dot product, whatever the model was
-    loaded with.
+    decoder with full attention works; its layers with a sliding window or linear attention, if it has such, are left
+    alone, and `cache.bytes_untouched` says what they hold. The attention is torch's scaled dot product, whatever the
+    model was loaded with.
 
-    Raises ValueError for an unknown method or setting and for models with sliding-window or linear attention layers,
-    RuntimeError if the model is already being compressed, TypeError from a forward without a CompressedCache.
+    Raises ValueError for an unknown method or setting and for models without a layer of full attention, RuntimeError
+    if the model is already being compressed, TypeError from a forward without a CompressedCache.
     """
     method = make_method(method, **settings).for_model(model)
     decoder = model.get_decoder()
     config = decoder.config
-    _require_full_attention(config)
     previous = config._attn_implementation
     if previous == NAME:
         raise RuntimeError("this model is already inside a compress block: leave it before entering another")
 
     block = Block(model, method)
+    if isinstance(method, InPrefill) and block.num_layers < config.num_hidden_layers:
+        raise ValueError(f"method {method.name!r} needs full attention in all layers, which this model does not have")
+
+    hooks, watched = [], []  # what layers are given is handed over only once a method or an open prompt asks for it
 
     def hand_over(_, args, kwargs):
         cache = kwargs.get("past_key_values")
@@ -52,15 +56,16 @@ def compress(model: PreTrainedModel, method: str | Method = "mixkv", **settings)
         if cache.more_follows and not method.in_pieces:
             raise ValueError(f"method {method.name!r} works inside the prefill: read the prompt in one forward")
         _require_whole_prompt(cache, kwargs.get("position_ids"))
-        cache.block = block
+        cache.prepare(block)
+        if cache.remembers_residuals and not watched:
+            watched.extend(decoder.layers[number] for number in block.numbers)
+            hooks.extend(one.register_forward_pre_hook(_hand_over_residual, with_kwargs=True) for one in watched)
         seam = {"compressed_cache": cache}
         if isinstance(method, InPrefill) and not cache.prompt_ended:
             seam["shortening"] = _shortening(method, cache, args, kwargs, config.num_hidden_layers)
         return args, kwargs | seam
 
-    hooks = [decoder.register_forward_pre_hook(hand_over, with_kwargs=True)]
-    if method.reads_residual:
-        hooks += [layer.register_forward_pre_hook(_hand_over_residual, with_kwargs=True) for layer in decoder.layers]
+    hooks.append(decoder.register_forward_pre_hook(hand_over, with_kwargs=True))
     if isinstance(method, InPrefill):
         for number, layer in enumerate(decoder.layers):
             hooks.append(layer.register_forward_pre_hook(partial(_shorten, number), with_kwargs=True))
@@ -108,15 +113,6 @@ def _shorten(number: int, _, args, kwargs):
 def _hand_over_residual(_, args, kwargs):
     """What a decoder layer is given reaches its attention function as well."""
     return args, kwargs | {"residual": args[0] if args else kwargs["hidden_states"]}
-
-
-def _require_full_attention(config) -> None:
-    types = getattr(config, "layer_types", None)
-    if types is None and getattr(config, "sliding_window", None) is not None:
-        types = ["sliding_attention"]
-    others = sorted(set(types or ()) - {"full_attention"})
-    if others:
-        raise ValueError(f"this model has layers of type {', '.join(others)}: only full attention can be compressed")
 
 
 def _require_whole_prompt(cache: CompressedCache, positions: Tensor | None) -> None:

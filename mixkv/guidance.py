@@ -10,9 +10,18 @@ from torch import Tensor
 from mixkv.importance import window_attention
 
 
-def causal_guidance(query: Tensor, key: Tensor, after: int, scaling: float) -> Tensor:
-    """What the last `after` queries, the text behind the image, really attend to, over all heads: [tokens]."""
-    return window_attention(query[None], key[None], after, scaling).sum((0, 1, 2, 3))
+def causal_guidance(query: Tensor, key: Tensor, after: int, scaling: float, chunk: int = 64) -> Tensor:
+    """What the last `after` queries, the text behind the image, really attend to, over all heads: [tokens].
+
+    The attention of `chunk` queries is in memory at once.
+    """
+    tokens = key.shape[-2]
+    paid = torch.zeros(tokens, device=key.device)
+    for start in range(tokens - after, tokens, chunk):
+        end = min(start + chunk, tokens)
+        states = (query[None, :, :end], key[None, :, :end])
+        paid[:end] += window_attention(*states, end - start, scaling).sum((0, 1, 2, 3))
+    return paid
 
 
 def column_guidance(logits: Tensor, chosen: Tensor) -> Tensor:
@@ -22,6 +31,14 @@ def column_guidance(logits: Tensor, chosen: Tensor) -> Tensor:
     softmax runs over the queries. `chosen` [image tokens] are the image tokens' positions. Returns [image tokens].
     """
     return logits.softmax(1)[:, chosen].sum((0, 2))
+
+
+def column_guidance_of(
+    query: Tensor, key: Tensor, chosen: Tensor, text: Tensor, scaling: float, chunk: int = 64
+) -> Tensor:
+    """The same from queries and keys, the columns of `chunk` text tokens in memory at once: [image tokens]."""
+    parts = (text_columns(query, key, some, scaling) for some in text.split(chunk))
+    return torch.stack([column_guidance(logits, chosen) for logits in parts]).sum(0)
 
 
 def text_columns(query: Tensor, key: Tensor, text: Tensor, scaling: float) -> Tensor:

@@ -1,18 +1,23 @@
 """The visual head scores of a model: what they may be, and where they are stored.
 
-`mixkv.heads` measures them; methods whose budgets depend on them read them from beside the model's weights.
+`mixkv.heads` measures them; methods whose budgets depend on them read them from the user's data folder, where a model
+is known by its weights, wherever these lie.
 """
 
 import json
 import math
+from hashlib import blake2b
 from pathlib import Path
 
-from huggingface_hub.constants import HF_HUB_CACHE
+import torch
+from platformdirs import user_data_path
 from transformers import PreTrainedModel
 
-FILE_NAME = "mixkv_visual_heads.json"
-
 HeadScores = tuple[tuple[float, ...], ...]  # [layers][query_heads]
+
+
+class MissingHeadScores(ValueError):
+    """The visual heads of this model were not measured yet."""
 
 
 def head_scores(scores) -> HeadScores:
@@ -34,32 +39,42 @@ def head_scores(scores) -> HeadScores:
     return rows
 
 
-def head_scores_file(model: PreTrainedModel) -> Path:
-    """Where the visual head scores of `model` are stored: in its folder, or in its place in the Hugging Face cache.
+def fingerprint(model: PreTrainedModel) -> str:
+    """32 hexadecimal digits that tell models by their weights: names, shapes and the first values of each tensor.
 
-    Raises ValueError for a model that was not loaded from either.
+    A model loaded as bfloat16 and as float32 is the same.
     """
-    origin = model.name_or_path
-    if not origin:
-        raise ValueError("this model was not loaded from a folder or a repository: pass visual_heads=... instead")
-    folder = Path(origin)
-    return (folder if folder.is_dir() else Path(HF_HUB_CACHE) / f"models--{origin.replace('/', '--')}") / FILE_NAME
+    weights = list(model.named_parameters())
+    shapes = ";".join(f"{name}{list(weight.shape)}" for name, weight in weights)
+    first = torch.cat([weight.detach().reshape(-1)[:64].bfloat16() for _, weight in weights])
+    return blake2b(shapes.encode() + first.cpu().view(torch.int16).numpy().tobytes(), digest_size=16).hexdigest()
 
 
-def save_head_scores(model: PreTrainedModel, scores, path: str | Path | None = None) -> Path:
-    """Stores `scores` [layers, query_heads] beside the model, or at `path`; returns the file written."""
+def head_scores_file(model: PreTrainedModel) -> Path:
+    """Where the visual head scores of these very weights are stored."""
+    return user_data_path("mixkv", appauthor=False) / "visual_heads" / f"{fingerprint(model)}.json"
+
+
+def save_head_scores(model: PreTrainedModel, scores, path: str | Path | None = None, **facts) -> Path:
+    """Stores `scores` [layers, query_heads] where they are looked for, or at `path`; returns the file written.
+
+    `facts` are written beside them: how they were measured.
+    """
     path = head_scores_file(model) if path is None else Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    facts = {"model": model.name_or_path, "scores": head_scores(scores)}
-    path.write_text(json.dumps(facts) + "\n", encoding="utf-8")
+    record = {"model": model.name_or_path, **facts, "scores": head_scores(scores)}
+    path.write_text(json.dumps(record) + "\n", encoding="utf-8")
     return path
 
 
 def load_head_scores(model: PreTrainedModel, path: str | Path | None = None) -> HeadScores:
-    """The scores stored beside the model, or at `path`. Raises ValueError where there are none or no such scores."""
+    """The stored scores of the model, or those at `path`.
+
+    Raises MissingHeadScores, a ValueError, where there are none, ValueError for a file that holds none.
+    """
     path = head_scores_file(model) if path is None else Path(path)
     if not path.is_file():
-        raise ValueError(
+        raise MissingHeadScores(
             f"there are no visual head scores in {path}: measure them with mixkv.heads.measure and store them with "
             "mixkv.head_scores.save_head_scores, or pass visual_heads=..."
         )

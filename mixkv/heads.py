@@ -1,7 +1,7 @@
 """Visual heads: which attention heads of a model look at the part of the picture that the answer is about.
 
-Measured once for a model on a handful of pictures and stored beside its weights, then read by methods whose budgets
-depend on it. Source: SparseMM, arXiv 2506.05344.
+Measured once for a model on a handful of pictures and stored, then read by methods whose budgets depend on it. Source:
+SparseMM, arXiv 2506.05344.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -46,7 +46,8 @@ class _Watch(Method):
         return self.sample.answer
 
     def keep(self, prompt: Prompt) -> Tensor:
-        paid = window_attention(prompt.query, prompt.key, self.sample.answer, prompt.scaling)[0].flatten(0, 1)
+        states = (prompt.query, prompt.key, self.sample.answer, prompt.scaling, prompt.softcap)
+        paid = window_attention(*states)[0].flatten(0, 1)
         target = torch.zeros(prompt.tokens, dtype=torch.bool, device=paid.device)
         target[list(self.sample.positions)] = True  # paid [query_heads, answer, tokens]
         met = target[paid.argmax(-1)].double() / target.sum() if self.mode == "hit" else paid[..., target].sum(-1)

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import DynamicLayer
 
+from mixkv.methods import Merged
 from mixkv.tail import Tail
 
-SLACK = 32  # tokens of free room that a ragged segment gets when it must grow
+SLACK = 0.05  # free room that a ragged store gets when it must grow, as a share of what it holds
 
 
 class CompressedLayer(DynamicLayer):
@@ -26,6 +27,8 @@ class CompressedLayer(DynamicLayer):
         self.appended = 0  # tokens held as they came: all of them until compression, later those after the prompt
         self.prompt_ended = False
         self.tail: Tail | None = None  # until the prompt has ended
+        self.columns: Tensor | None = None  # [batch, tokens], where the tokens stood, if others were taken away
+        self.bias: Tensor | None = None  # [batch, kv_heads, most held of the prompt] of the logits, if entries merged
 
     @property
     def prompt_held(self) -> int:
@@ -40,6 +43,24 @@ class CompressedLayer(DynamicLayer):
     def segments(self) -> int:
         """Rows times kv heads."""
         return self.keys.shape[0] * self.keys.shape[1]
+
+    @property
+    def places(self) -> Tensor | None:
+        """Where the entries stood, [batch, kv_heads, held]; None where they stand one after the other, or unknown."""
+        return None
+
+    @property
+    def stores(self) -> list[Tensor]:
+        """Everything that takes memory of the model's device."""
+        stores = [self.keys, self.values, *([] if self.bias is None else [self.bias])]
+        if self.tail is not None:
+            stores += [states for states in (self.tail.query, self.tail.residual) if states is not None]
+        return stores
+
+    @property
+    def host_stores(self) -> list[Tensor]:
+        """What lies in the memory of the host instead."""
+        return []
 
     def update(self, key_states: Tensor, value_states: Tensor, *args, **kwargs) -> tuple[Tensor, Tensor]:
         self.cumulative_length += key_states.shape[-2]
@@ -59,9 +80,14 @@ class CompressedLayer(DynamicLayer):
     def batch_select_indices(self, indices: Tensor) -> None:
         super().batch_select_indices(indices)
         self.tail = self.tail and self.tail.rows(indices)
+        self.bias = self.bias if self.bias is None else self.bias[indices.to(self.bias.device)]
 
     def batch_repeat_interleave(self, repeats: int) -> None:
         self.batch_select_indices(torch.arange(len(self.keys), device=self.keys.device).repeat_interleave(repeats))
+
+    def reorder_cache(self, beam_idx: Tensor) -> None:
+        super().reorder_cache(beam_idx)
+        self.bias = self.bias if self.bias is None else self.bias[beam_idx.to(self.bias.device)]
 
     def forget(self, tokens: int) -> None:
         """Takes the newest `tokens` off the counts. Raises ValueError for a crop that would reach the prompt."""
@@ -75,18 +101,24 @@ class CompressedLayer(DynamicLayer):
         """A copy that goes on by itself. The tensors are shared: they are never written into, only replaced."""
         return copy.copy(self)
 
-    def compressed(self, keep: Tensor | None) -> "CompressedLayer":
+    def compressed(self, keep: Tensor | None, merged: Merged | None = None) -> "CompressedLayer":
         """This layer at the end of the prompt, with only the entries where `keep` [batch, kv_heads, held] is true.
 
-        They lie in storage of their size. None keeps everything.
+        They lie in storage of their size, as they came or as `merged` has them. None keeps everything.
         """
         self.prompt_ended, self.tail = True, None
         if keep is None:
             return self
         lengths = keep.sum(-1)  # [batch, kv_heads]
-        keys, values = self.keys[keep], self.values[keep]  # [all entries, dim], by row, then head, then position
+        stored = (self.keys, self.values) if merged is None else (merged.key, merged.value)
+        keys, values = (states[keep] for states in stored)  # [all entries, dim], by row, then head, then position
+        if merged is not None:
+            places = torch.arange(int(lengths.max()), device=keys.device) < lengths.unsqueeze(-1)
+            self.bias = keys.new_zeros(places.shape).masked_scatter(places, merged.bias[keep].to(keys.dtype))
         if lengths.amin() != lengths.amax():
-            return RaggedLayer(keys, values, lengths, self.cumulative_length)
+            ragged = RaggedLayer(keys, values, lengths, self.cumulative_length)
+            ragged.bias = self.bias
+            return ragged
         self.keys, self.values = (flat.unflatten(0, (*lengths.shape, -1)) for flat in (keys, values))
         self.appended = 0
         return self
@@ -137,6 +169,8 @@ class RaggedLayer(CompressedLayer):
     segment; when the room is used up, the segments move apart once.
     """
 
+    valid: Tensor | None = None  # [batch, kv_heads, longest prompt], false where a prompt slot holds no entry
+
     def __init__(self, keys: Tensor, values: Tensor, lengths: Tensor, seen: int):
         super().__init__()
         self.lazy_initialization(keys, values)
@@ -154,8 +188,9 @@ class RaggedLayer(CompressedLayer):
 
     def update(self, key_states: Tensor, value_states: Tensor, *args, **kwargs) -> tuple[Tensor, Tensor]:
         new = key_states.shape[-2]
-        if self.appended + new > self.layout.room:
-            self._move(torch.arange(len(self.layout.prompt)), room=max(SLACK, 2 * (self.appended + new)))
+        if (needed := self.appended + new) > self.layout.room:
+            held = self.layout.size / self.segments - self.layout.room + needed  # entries per segment, on the mean
+            self._move(torch.arange(len(self.layout.prompt)), room=needed + int(SLACK * held))
         end = self.layout.start + self.layout.prompt + self.appended
         place = end.unsqueeze(-1) + torch.arange(new, device=end.device)  # [batch, kv_heads, new]
         self.keys[place], self.values[place] = key_states, value_states
@@ -195,6 +230,7 @@ class RaggedLayer(CompressedLayer):
     def _move(self, rows: Tensor, room: int) -> None:
         """Copies these rows, in this order, into a new store with room for `room` appended tokens in each segment."""
         rows = rows.to(self.layout.prompt.device)
+        self.bias = self.bias if self.bias is None else self.bias[rows]
         layout = Layout.of(self.layout.prompt[rows], room)
         source = self.layout.entries(rows, self.appended)
         target = layout.entries(torch.arange(len(rows), device=rows.device), self.appended)

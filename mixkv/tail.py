@@ -1,12 +1,14 @@
 """The end of a prompt: what a layer remembers of it while more may follow, and what a method keeps in the end."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from mixkv.images import Images
-from mixkv.methods import Joint, Method, Prompt
+from mixkv.methods import Choice, Joint, Merged, Method, Prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +19,7 @@ class Tail:
     real: Tensor | None  # [batch, tokens], false for padding; None where there is no padding
     scaling: float  # factor of the attention logits
     residual: Tensor | None = None  # [batch, tokens, hidden], what the layer was given, if the method reads it
+    softcap: float | None = None  # bound of the attention logits, if the model has one
 
     def followed_by(self, other: "Tail") -> "Tail":
         """The tail of the prompt after this further part; `other.real` is about all its tokens."""
@@ -24,8 +27,22 @@ class Tail:
         return replace(other, query=torch.cat([self.query, other.query], -2), residual=residual)
 
     def last(self, tokens: int) -> "Tail":
-        """Only the queries of the last tokens, in storage of their own."""
+        """Only the queries of the last tokens of each row, padding between them included, in storage of their own."""
+        if self.real is not None and tokens:
+            counted = self.real.flip(-1).cumsum(-1)  # [batch, tokens] from the end
+            tokens = int((counted < counted[:, -1:].clamp(max=tokens)).sum(-1).max()) + 1
         return replace(self, query=self.query[:, :, max(0, self.query.shape[-2] - tokens) :].clone())
+
+    @classmethod
+    def joined(cls, tails: "list[Tail]") -> "Tail":
+        """The tail of a batch of all their rows; what is shorter than the longest is padded at the left."""
+        reals = [
+            torch.ones_like(layer.query[:, 0, :, 0], dtype=torch.bool) if layer.real is None else layer.real
+            for layer in tails
+        ]
+        residual = None if tails[0].residual is None else left_padded([tail.residual for tail in tails])
+        real = left_padded([real.unsqueeze(-1) for real in reals]).squeeze(-1)
+        return cls(left_padded([tail.query for tail in tails]), real, tails[0].scaling, residual, tails[0].softcap)
 
     def without(self, tokens: int) -> "Tail":
         """The tail of the prompt without its last tokens; fewer queries are left."""
@@ -43,18 +60,27 @@ class Tail:
         return [(name, states) for name, states in known if states is not None]
 
 
+def left_padded(states: list[Tensor]) -> Tensor:
+    """One batch of states [rows, ..., tokens, features], those with fewer tokens filled up with zeros at the left."""
+    longest = max(one.shape[-2] for one in states)
+    return torch.cat([functional.pad(one, (0, 0, longest - one.shape[-2], 0)) for one in states])
+
+
 @dataclass(frozen=True, slots=True)
 class Read:
     """One layer whose prompt has ended."""
 
-    number: int
+    number: int  # among the layers with full attention
     tail: Tail
     key: Tensor  # [batch, kv_heads, tokens, dim]
     value: Tensor  # [batch, kv_heads, tokens, dim]
+    places: Tensor | None = None  # [batch, kv_heads, tokens] in the conversation, if entries between them are gone
 
     def prompt(self, method: Method, num_layers: int, images: Images | None, row: int | None = None) -> Prompt:
         """What the method sees of it: the whole batch, or one row without its padding."""
         query, residual, key, value = self.tail.query, self.tail.residual, self.key, self.value
+        places = self.places if self.places is None or row is None else self.places[row : row + 1]
+        images = images if places is None or method.reads_places else None
         if row is not None:
             tokens = self.real[row]
             query = query[row : row + 1, :, tokens[len(tokens) - query.shape[-2] :]]
@@ -66,8 +92,14 @@ class Read:
                 f"method {method.name!r} looks at the last {method.reads} queries of the prompt, but only {remembered} "
                 f"are remembered: read it inside `with cache.open_prompt(remember={method.reads})` or more"
             )
+        if method.reads_residual and residual is None:
+            raise ValueError(
+                f"method {method.name!r} looks at what the layers were given, which was not remembered: read the "
+                "prompt inside `with cache.open_prompt(residuals=True)`"
+            )
         query = query[:, :, max(0, remembered - method.reads) :]
-        return Prompt(query, key, value, self.tail.scaling, self.number, num_layers, images, residual)
+        about = (self.tail.scaling, self.number, num_layers, images, residual, self.tail.softcap, places)
+        return Prompt(query, key, value, *about)
 
     @property
     def is_padded(self) -> bool:
@@ -79,25 +111,52 @@ class Read:
         return torch.ones_like(self.key[:, 0, :, 0], dtype=torch.bool) if self.tail.real is None else self.tail.real
 
 
-def kept_entries(
-    method: Method, layers: list[Read], images: list[Images] | None, num_layers: int
-) -> list[Tensor | None]:
-    """The method's choice in each of these layers, [batch, kv_heads, tokens], or None if no real token is evicted.
+def choices(method: Method, layers: list[Read], images: list[Images] | None, num_layers: int) -> list[Choice | None]:
+    """The method's choice in each of these layers, or None if no real token is evicted.
 
     `images` of each row, if known. In a padded batch the method sees each row alone, without its padding, so a row is
     compressed as if it were single. Raises ValueError where it would need more queries than the tails have.
     """
-    choose = method.keep_layers if isinstance(method, Joint) else lambda prompts: [method.keep(one) for one in prompts]
+
+    def choose(prompts: list[Prompt]) -> list[Choice]:
+        if isinstance(method, Joint):
+            return method.choose_layers(prompts)
+        return [method.choose(prompt) for prompt in prompts]
+
     alike = images is None or all(row == images[0] for row in images)
     if alike and not any(layer.is_padded for layer in layers):
         same = images and images[0]
-        choices = choose([layer.prompt(method, num_layers, same) for layer in layers])
+        made = choose([layer.prompt(method, num_layers, same) for layer in layers])
     else:
-        choices = [torch.zeros(layer.key.shape[:-1], dtype=torch.bool, device=layer.key.device) for layer in layers]
-        for row in range(len(layers[0].key)):
-            of_row = images and images[row]
-            kept = choose([layer.prompt(method, num_layers, of_row, row) for layer in layers])
-            for layer, choice, keep in zip(layers, choices, kept, strict=True):
-                choice[row, :, layer.real[row]] = keep[0]
-    whole = [(keep == layer.real.unsqueeze(1)).all() for layer, keep in zip(layers, choices, strict=True)]
-    return [None if all_kept else keep for all_kept, keep in zip(whole, choices, strict=True)]
+        of_rows = [
+            choose([layer.prompt(method, num_layers, images and images[row], row) for layer in layers])
+            for row in range(len(layers[0].key))
+        ]
+        made = [_joined(layer, of_layer) for layer, of_layer in zip(layers, zip(*of_rows, strict=True), strict=True)]
+    whole = [(choice.keep == layer.real.unsqueeze(1)).all() for layer, choice in zip(layers, made, strict=True)]
+    return [None if all_kept else choice for all_kept, choice in zip(whole, made, strict=True)]
+
+
+def _joined(layer: Read, rows: Sequence[Choice]) -> Choice:
+    """The choice for a whole batch from those of its rows, which know nothing of the padding."""
+    keep = torch.zeros(layer.key.shape[:-1], dtype=torch.bool, device=layer.key.device)
+    chunks, recalls = torch.full_like(keep, -1, dtype=torch.long), [row.recall for row in rows if row.recall]
+    for number, row in enumerate(rows):
+        real = layer.real[number]
+        keep[number, :, real] = row.keep[0]
+        if row.chunks is not None:
+            chunks[number, :, real] = row.chunks[0]
+    return Choice(keep, chunks, recalls[0]) if recalls else Choice(keep, merged=_merged(layer, rows))
+
+
+def _merged(layer: Read, rows: Sequence[Choice]) -> Merged | None:
+    """What is stored of a whole batch, if rows of it merged entries."""
+    if all(row.merged is None for row in rows):
+        return None
+    key, value = layer.key.clone(), layer.value.clone()
+    bias = key.new_zeros(key.shape[:-1])
+    for number, row in enumerate(rows):
+        if row.merged is not None:
+            for states, of_row in ((key, row.merged.key), (value, row.merged.value), (bias, row.merged.bias)):
+                states[number, :, layer.real[number]] = of_row[0].to(states.dtype)
+    return Merged(key, value, bias)

@@ -7,14 +7,18 @@ from torch import Tensor
 
 from mixkv.images import ImageTokens, ordered
 from mixkv.methods.adakv import AdaKV
+from mixkv.methods.coverkv import CoverKV
 from mixkv.methods.fastv import FastV
+from mixkv.methods.frames import FrameMixKV, FrameSnapKV
 from mixkv.methods.full import Full
+from mixkv.methods.gistkv import GistKV
 from mixkv.methods.guikv import GUIKV
 from mixkv.methods.h2o import H2O
+from mixkv.methods.hybridkv import HybridKV, HybridMixKV
 from mixkv.methods.in_prefill import InPrefill, Remaining
 from mixkv.methods.keydiff import KeyDiff
 from mixkv.methods.lightkv import LightKV, LightMixKV
-from mixkv.methods.method import Joint, Method, Prompt, Windowed
+from mixkv.methods.method import Choice, Joint, Merged, Method, Prompt, Recall, Windowed
 from mixkv.methods.mixkv import MixAdaKV, MixKV, MixPyramidKV
 from mixkv.methods.pyramidkv import PyramidKV
 from mixkv.methods.random import Random
@@ -27,10 +31,13 @@ from mixkv.methods.vnorm import VNorm
 
 __all__ = [
     "METHODS",
+    "Choice",
     "InPrefill",
     "Joint",
+    "Merged",
     "Method",
     "Prompt",
+    "Recall",
     "Remaining",
     "Windowed",
     "make_method",
@@ -54,6 +61,10 @@ METHODS: dict[str, type[Method]] = {
         VLCache,
         GUIKV,
         STLite,
+        FrameSnapKV,
+        FrameMixKV,
+        HybridKV,
+        HybridMixKV,
         FastV,
         LightKV,
         LightMixKV,
@@ -61,6 +72,8 @@ METHODS: dict[str, type[Method]] = {
         MixPyramidKV,
         MixAdaKV,
         MixSparseMM,
+        GistKV,
+        CoverKV,
     )
 }
 
@@ -93,16 +106,19 @@ def select(
     num_layers: int = 1,
     images: Iterable[ImageTokens] | None = None,
     residual: Tensor | None = None,
+    scaling: float | None = None,
+    softcap: float | None = None,
 ) -> list[Tensor]:
     """The positions that `method` holds in one layer, sorted, one tensor for each kv head.
 
     `query` [query_heads, tokens, dim], `key` and `value` [kv_heads, tokens, dim], query and key already rotated; logits
-    are scaled by 1/sqrt(dim). The last queries are enough, as many as the method reads. `images` and `residual`
-    [tokens, hidden], what the layer was given, are for the methods that read them. A method that looks at all layers
-    sees only this one. Nothing is changed.
+    are scaled by `scaling` (None: 1/sqrt(dim)) and bounded by `softcap` if given. The last queries are enough, as many
+    as the method reads. `images` and `residual` [tokens, hidden], what the layer was given, are for the methods that
+    read them. A method that looks at all layers sees only this one. Nothing is changed.
     """
     method = make_method(method)
-    return _positions(method.keep(_prompt(method, (query, key, value), layer, num_layers, images, residual)))
+    prompt = _prompt(method, (query, key, value), layer, num_layers, images, residual, scaling, softcap)
+    return _positions(method.keep(prompt))
 
 
 def select_layers(
@@ -110,6 +126,8 @@ def select_layers(
     layers: Sequence[tuple[Tensor, Tensor, Tensor]],
     images: Iterable[ImageTokens] | None = None,
     residuals: Sequence[Tensor] | None = None,
+    scaling: float | None = None,
+    softcap: float | None = None,
 ) -> list[list[Tensor]]:
     """The positions that `method` holds in all layers of a model, one list as `select` gives it for each layer.
 
@@ -117,7 +135,8 @@ def select_layers(
     """
     method, images, given = make_method(method), images and tuple(images), residuals or [None] * len(layers)
     prompts = [
-        _prompt(method, states, number, len(layers), images, given[number]) for number, states in enumerate(layers)
+        _prompt(method, states, number, len(layers), images, given[number], scaling, softcap)
+        for number, states in enumerate(layers)
     ]
     kept = method.keep_layers(prompts) if isinstance(method, Joint) else [method.keep(prompt) for prompt in prompts]
     return [_positions(keep) for keep in kept]
@@ -134,6 +153,8 @@ def _prompt(
     num_layers: int,
     images: Iterable[ImageTokens] | None,
     residual: Tensor | None,
+    scaling: float | None,
+    softcap: float | None,
 ) -> Prompt:
     query, key, value = states
     match = key.ndim == query.ndim == 3 and key.shape[:2] == value.shape[:2] and query.shape[2] == key.shape[2]
@@ -149,4 +170,4 @@ def _prompt(
         )
     alone = (tensor[None] for tensor in states)
     images, residual = None if images is None else ordered(images), None if residual is None else residual[None]
-    return Prompt(*alone, query.shape[-1] ** -0.5, layer, num_layers, images, residual)
+    return Prompt(*alone, scaling or query.shape[-1] ** -0.5, layer, num_layers, images, residual, softcap)

@@ -15,6 +15,7 @@ class AdaKV(SnapKV):
     """SnapKV's choice; heads whose importance is spread out hold more. `budget` is the mean over a layer's heads."""
 
     name: ClassVar[str] = "adakv"
+    per_head: ClassVar[bool] = True
 
     floor_ratio: float = 0.2  # share of the mean that every head gets
     legacy: bool = False  # the released rounding, which misses the budget by a few entries

@@ -24,6 +24,7 @@ class GUIKV(SnapKV):
     """
 
     name: ClassVar[str] = "guikv"
+    note: ClassVar[str] = "re-implementation"
     reads_images: ClassVar[bool] = True
     reads_residual: ClassVar[bool] = True
 

@@ -27,5 +27,5 @@ class H2O(Windowed):
         require_whole("chunk", self.chunk)
 
     def rank(self, prompt: Prompt, window: int, entries: int) -> tuple[Tensor, int]:
-        paid = accumulated_attention(prompt.query, prompt.key, prompt.scaling, self.chunk)
+        paid = accumulated_attention(prompt.query, prompt.key, prompt.scaling, self.chunk, prompt.softcap)
         return paid[..., : prompt.tokens - window], entries

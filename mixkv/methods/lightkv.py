@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from mixkv.budget import Share, resolve_budget, water_fill
-from mixkv.guidance import causal_guidance, column_guidance, row_guidance, text_columns
+from mixkv.guidance import causal_guidance, column_guidance_of, row_guidance
 from mixkv.images import ImageTokens
 from mixkv.merging import match, merged, rank_within, windows
 from mixkv.methods.in_prefill import InPrefill, Remaining
@@ -64,6 +64,17 @@ class LightKV(InPrefill):
         stages = self.stages or [round(stage * num_layers / 28) for stage in STAGES_OF_28]
         return dict(zip(stages, self.windows, strict=True))
 
+    def retained(self, num_layers: int) -> float:
+        """The share of an image's entries that the cache holds, on the mean over layers, where windows divide evenly.
+
+        With `similarity` or `protect` it is more. The layer after which tokens are merged still holds them all.
+        """
+        merging, left, held = self.schedule(num_layers), 1.0, 0.0
+        for layer in range(num_layers):
+            held += left
+            left *= 1 - min(self.ratio, 0.5) if layer in merging else 1
+        return held / num_layers
+
     def shortens_after(self, layer: int, num_layers: int) -> bool:
         return self.ratio > 0 and layer in self.schedule(num_layers)
 
@@ -77,7 +88,7 @@ class LightKV(InPrefill):
         if rule == "paper":
             guidance[chosen] = row_guidance(query, key, chosen, text, scaling)
         else:
-            guidance[chosen] = column_guidance(text_columns(query, key, text, scaling), chosen)
+            guidance[chosen] = column_guidance_of(query, key, chosen, text, scaling)
         return guidance
 
     def shorten(self, remaining: Remaining, hidden: Tensor, guidance: Tensor) -> tuple[Tensor, Tensor]:

@@ -26,10 +26,12 @@ class Prompt:
     key: Tensor  # [batch, kv_heads, tokens, dim], rotated
     value: Tensor  # [batch, kv_heads, tokens, dim]
     scaling: float  # factor of the attention logits
-    layer: int
+    layer: int  # among the layers with full attention, of which the model has
     num_layers: int
     images: Images | None = None  # where its image tokens stand; None if nobody said
     residual: Tensor | None = None  # [batch, tokens, hidden], what the layer was given, for methods that read it
+    softcap: float | None = None  # bound of the attention logits, if the model has one
+    places: Tensor | None = None  # [batch, kv_heads, tokens] in the conversation, if entries between them are gone
 
     @property
     def tokens(self) -> int:
@@ -39,7 +41,7 @@ class Prompt:
         """Its images. Raises ValueError if nobody said where they stand, or if they lie beyond the prompt."""
         if self.images is None:
             raise ValueError(UNKNOWN_IMAGES.format(method))
-        if self.images and self.images[-1].stop > self.tokens:
+        if self.images and self.images[-1].stop > self.tokens and self.places is None:
             raise ValueError(f"{self.images[-1]} lies beyond the prompt of {self.tokens} tokens")
         return self.images
 
@@ -54,14 +56,54 @@ class Prompt:
         return torch.ones(self.key.shape[:-1], dtype=torch.bool, device=self.key.device)
 
 
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """How entries that are not held on the model's device come back to it, chunk by chunk, for single queries."""
+
+    size: int  # entries of a whole chunk
+    representative: str  # what stands for a chunk: "mean" of its keys, or their "minmax"
+    refresh: int  # after how many tokens the chunks are chosen anew; 0: never
+    simulate: bool  # all entries stay where they are and are hidden instead
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What is stored at the places of one layer that are held, where some entries stand for others as well.
+
+    The logit of an entry is raised by `bias`: by the logarithm of 3 for one that counts as three like it.
+    """
+
+    key: Tensor  # [batch, kv_heads, tokens, dim]
+    value: Tensor  # [batch, kv_heads, tokens, dim]
+    bias: Tensor  # [batch, kv_heads, tokens]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What becomes of the entries of one layer when the prompt has ended."""
+
+    keep: Tensor  # [batch, kv_heads, tokens], true where the entry is held at once
+    chunks: Tensor | None = None  # [batch, kv_heads, tokens], the chunk an entry is recalled with, -1 for none
+    recall: Recall | None = None  # as many chunks of a head as `keep` names are held at any time
+    merged: Merged | None = None  # what the entries held become; None leaves them as they came
+
+
 class Method(ABC):
     """A way to choose what stays in the cache. Subclasses are frozen dataclasses: their fields are the settings."""
 
     name: ClassVar[str]
+    note: ClassVar[str] = ""  # what every report must say beside the name
     in_pieces: ClassVar[bool] = True  # whether the prompt may come in several forwards
     reads: ClassVar[int] = 0  # how many of the prompt's last queries `keep` looks at
     reads_images: ClassVar[bool] = False  # whether it must know where the image tokens stand
     reads_residual: ClassVar[bool] = False  # whether it looks at what the layer was given
+    reads_places: ClassVar[bool] = False  # whether it finds image tokens also where others before them are gone
+    per_head: ClassVar[bool] = False  # whether the heads of a layer hold different numbers of entries
+
+    @property
+    def title(self) -> str:
+        """The name as reports print it."""
+        return f"{self.name} ({self.note})" if self.note else self.name
 
     def for_model(self, model: PreTrainedModel) -> "Method":
         """This method with what it must know of the model it will compress. Raises ValueError where that is missing."""
@@ -70,6 +112,10 @@ class Method(ABC):
     @abstractmethod
     def keep(self, prompt: Prompt) -> Tensor:
         """True where the entry is held: [batch, kv_heads, tokens]. Heads may hold different numbers, at least one."""
+
+    def choose(self, prompt: Prompt) -> Choice:
+        """The same, and what may come back later."""
+        return Choice(self.keep(prompt))
 
 
 class Joint(Method):
@@ -82,6 +128,10 @@ class Joint(Method):
     def keep(self, prompt: Prompt) -> Tensor:
         """The choice for a model of this one layer."""
         return self.keep_layers([prompt])[0]
+
+    def choose_layers(self, prompts: list[Prompt]) -> list[Choice]:
+        """For each layer what `choose` would say."""
+        return [Choice(keep) for keep in self.keep_layers(prompts)]
 
 
 @dataclass(frozen=True)

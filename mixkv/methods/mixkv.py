@@ -6,12 +6,15 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from mixkv.diversity import diversity, redundancy
-from mixkv.importance import intrinsic, on_scale_of
+from mixkv.diversity import cosines, redundancy_of
+from mixkv.importance import intrinsic, on_scale_of, pooled
+from mixkv.kernels import used_for
+from mixkv.kernels.scores import scores
 from mixkv.methods.adakv import AdaKV
 from mixkv.methods.method import Prompt
 from mixkv.methods.pyramidkv import PyramidKV
 from mixkv.methods.snapkv import SnapKV
+from mixkv.once import once
 
 
 def mixed(attention: Tensor, value_norm: Tensor, diversity: Tensor, weight: Tensor) -> Tensor:
@@ -41,13 +44,27 @@ class MixKV(SnapKV):
         object.__setattr__(self, "redundancy", _as_prior(self.redundancy))
 
     def rank(self, prompt: Prompt, window: int, entries: int) -> tuple[Tensor, int | Tensor]:
-        attention, entries = super().rank(prompt, window, entries)
-        norms, different = intrinsic(prompt.value, window), diversity(prompt.key, window)
-        return mixed(attention, norms, different, self._weight(prompt)), entries
+        with once():  # the host asks for the attention, which a kernel computes along with all else
+            attention, entries = super().rank(prompt, window, entries)
+            if self._fused(prompt):
+                _, norms, alike, mean = scores(prompt.query, prompt.key, prompt.value, window, prompt.scaling)
+            else:
+                norms, (alike, mean) = intrinsic(prompt.value, window), cosines(prompt.key, window)
+        return mixed(attention, norms, -alike, self._weight(prompt, mean)), entries
 
-    def _weight(self, prompt: Prompt) -> Tensor:
+    def attention(self, prompt: Prompt, window: int) -> Tensor:
+        if not self._fused(prompt):
+            return super().attention(prompt, window)
+        paid = scores(prompt.query, prompt.key, prompt.value, window, prompt.scaling).attention
+        return pooled(paid, self.kernel, self.pool)
+
+    def _fused(self, prompt: Prompt) -> bool:
+        """Whether a kernel computes the scores: one is wanted, and it knows these settings."""
+        return used_for(prompt.key) and self.gqa == "mean" and prompt.softcap is None
+
+    def _weight(self, prompt: Prompt, mean: Tensor) -> Tensor:
         if self.redundancy is None:
-            return redundancy(prompt.key)
+            return redundancy_of(mean, prompt.tokens)
         heads, layers = prompt.key.shape[1], self.redundancy
         if isinstance(layers, float):
             return torch.full((1, heads, 1), layers, device=prompt.key.device)

@@ -32,5 +32,10 @@ class SnapKV(Windowed):
         return self.window
 
     def rank(self, prompt: Prompt, window: int, entries: int) -> tuple[Tensor, int | Tensor]:
-        importance = extrinsic(prompt.query, prompt.key, window, prompt.scaling, self.kernel, self.pool, self.gqa)
-        return importance, entries
+        return self.attention(prompt, window), entries
+
+    def attention(self, prompt: Prompt, window: int) -> Tensor:
+        """What the window pays to each prefix entry, joined and pooled: [batch, kv_heads, prefix]."""
+        return extrinsic(
+            prompt.query, prompt.key, window, prompt.scaling, self.kernel, self.pool, self.gqa, prompt.softcap
+        )

@@ -18,12 +18,13 @@ from mixkv.methods.snapkv import SnapKV
 class SparseMM(SnapKV):
     """SnapKV's choice with budgets fixed for a model: a head's share grows with its visual score, over all layers.
 
-    `visual_heads` are the scores [layers, query_heads] that `mixkv.heads.measure` gives; None reads those stored beside
-    the model when a `compress` block is entered. `budget` is the mean over all layers and heads. Raises ValueError
+    `visual_heads` are the scores [layers, query_heads] that `mixkv.heads.measure` gives; None reads those stored
+    for the model when a `compress` block is entered. `budget` is the mean over all layers and heads. Raises ValueError
     where the scores are missing or those of another model.
     """
 
     name: ClassVar[str] = "sparsemm"
+    per_head: ClassVar[bool] = True
 
     visual_heads: tuple[tuple[float, ...], ...] | None = None
     floor_ratio: float = 0.1  # share of the mean that every head gets

@@ -24,6 +24,7 @@ class STLite(SnapKV):
     """
 
     name: ClassVar[str] = "stlite"
+    note: ClassVar[str] = "re-implementation"
     reads_images: ClassVar[bool] = True
     reads_residual: ClassVar[bool] = True
 

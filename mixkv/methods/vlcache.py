@@ -52,9 +52,8 @@ class VLCache(Joint, SnapKV):
         rows = window
         if prompt.images:
             rows = min(window, prompt.tokens - prompt.images[-1].stop) or window
-        paid = window_attention(
-            prompt.query, prompt.key, rows, prompt.scaling
-        )  # [batch, kv_heads, group, rows, tokens]
+        # [batch, kv_heads, group, rows, tokens]
+        paid = window_attention(prompt.query, prompt.key, rows, prompt.scaling, prompt.softcap)
         reaches = (paid >= self.threshold * paid.amax(-1, keepdim=True)) & (paid > 0)
         visible = torch.arange(prompt.tokens - rows + 1, prompt.tokens + 1, device=paid.device)
         density = (reaches.sum(-1) / visible).mean((1, 2, 3))

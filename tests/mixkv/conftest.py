@@ -7,18 +7,25 @@ from tiny_models import IMAGE, VISION_END, VISION_START, VISUAL_HEADS, build
 from mixkv.head_scores import save_head_scores
 
 
+@pytest.fixture(scope="session", autouse=True)
+def data_folder(tmp_path_factory):
+    """Nothing is stored among the user's own files."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
+        yield
+
+
 @pytest.fixture(scope="session")
-def tiny_model(tmp_path_factory):
+def tiny_model(data_folder):
     """A tiny random model by name: llama, qwen3, qwen2_vl, qwen2_5_vl, qwen3_vl. Built once.
 
-    Visual head scores are stored in its folder.
+    Visual head scores are stored for it, in a data folder of these tests.
     """
     built = {}
 
     def get(name):
         if name not in built:
             built[name] = build(name)
-            built[name].name_or_path = str(tmp_path_factory.mktemp(name))
             save_head_scores(built[name], VISUAL_HEADS)
         return built[name]
 
@@ -43,6 +50,12 @@ def prompt():
         return inputs
 
     return make
+
+
+@pytest.fixture(scope="session")
+def one_prompt(prompt):
+    """A prompt for a model by name, with an image where it has eyes."""
+    return lambda name: prompt(1, 40, [(12, 12)]) if name.endswith("vl") else prompt(1, 76)
 
 
 @pytest.fixture(scope="session")

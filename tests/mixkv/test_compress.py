@@ -152,7 +152,7 @@ def test_other_attention_masks_are_refused(tiny_model, prompt):
         model(inputs["input_ids"], attention_mask=torch.ones(1, 1, 20, 20), past_key_values=cache)
 
 
-def test_sliding_window_models_are_refused(tiny_model):
+def test_models_without_any_full_attention_are_refused(tiny_model):
     sizes = {
         "vocab_size": 8,
         "hidden_size": 8,
@@ -160,12 +160,12 @@ def test_sliding_window_models_are_refused(tiny_model):
         "num_key_value_heads": 1,
         "num_hidden_layers": 2,
     }
-    config = Qwen2Config(**sizes, use_sliding_window=True, sliding_window=4, max_window_layers=1)
+    config = Qwen2Config(**sizes, use_sliding_window=True, sliding_window=4, max_window_layers=0)
     config.bos_token_id = config.eos_token_id = None
     model = Qwen2ForCausalLM(config)
     mistral = MistralForCausalLM(MistralConfig(**sizes, intermediate_size=8, sliding_window=4))
     for windowed in (model, mistral):
-        with pytest.raises(ValueError, match="layers of type sliding_attention"), mixkv.compress(windowed):
+        with pytest.raises(ValueError, match=r"all layers .* of type sliding_attention"), mixkv.compress(windowed):
             pass
     mistral.config.sliding_window = None
     with mixkv.compress(mistral):

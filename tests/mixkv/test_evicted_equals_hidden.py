@@ -24,10 +24,16 @@ SETTINGS = {
     "vlcache": BUDGET,
     "guikv": BUDGET,
     "stlite": BUDGET,
+    "snapkv-frames": BUDGET,
+    "mixkv-frames": {**BUDGET, "similarity": 0.5},
+    "hybridkv": {**BUDGET, "threshold": 0},  # what dynamic heads recall is tested in test_hybridkv.py
+    "hybridkv-mixkv": {**BUDGET, "threshold": 0},
     "mixkv": {"budget": "30%", "window": 8},
     "mixkv-pyramidkv": {"budget": "30%", "window": 8},
     "mixkv-adakv": {"budget": 16},
     "mixkv-sparsemm": {"budget": 16, "visual_heads": VISUAL_HEADS},
+    "gistkv": {**BUDGET, "gists": 0},  # what stands for the evicted is tested in test_merged_entries.py
+    "coverkv": {"budget": 24, "merge": False},
 }
 METHODS = [name for name in SETTINGS if name != "full"]
 MODELS = ["qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3", "llama"]

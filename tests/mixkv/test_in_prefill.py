@@ -185,6 +185,26 @@ def test_lightkv_then_mixkv_evicts_from_what_the_merging_left(tiny_model, prompt
         assert torch.equal(logits[:, 0], merged[:, 0]) and not torch.equal(logits[:, 1:], merged[:, 1:])
 
 
+def test_two_by_two_at_equal_bytes(tiny_model, prompt, generate):
+    """Without and with LightKV, without and with MixKV, at the bytes that LightKV alone leaves, and at fewer."""
+    model, inputs = tiny_model("qwen2_5_vl"), prompt(1, 12, [(16, 24)])
+    schedule = {"stages": [0], "windows": [2]}
+    light = mixkv.make_method("lightkv", **schedule)
+    (_, merged), alone = shortened(model, light, inputs, generate)
+    tokens, new = inputs["input_ids"].shape[1], 3
+    left = [layer.keys.shape[-2] - new for layer in alone.layers]
+    vision = tokens - 14
+    assert sum(left) == pytest.approx(3 * (14 + vision * light.retained(3)), abs=3 * 4)
+    logits = {"merged": merged}
+    for budget in (sum(left) // 3, 30):
+        for name, more in (("mixkv", {}), ("lightkv-mixkv", schedule)):
+            method = mixkv.make_method(name, **more, budget=budget, window=8)
+            (_, logits[name, budget]), cache = shortened(model, method, inputs, generate)
+            assert cache.bytes_held == pytest.approx((budget + new) * 3 * 2 * 2 * 16 * 4)
+        assert not torch.equal(logits["mixkv", budget], logits["lightkv-mixkv", budget])
+    assert abs(alone.bytes_held - (sum(left) // 3 + new) * 3 * 2 * 2 * 16 * 4) <= 3 * 2 * 2 * 16 * 4
+
+
 def test_lightkv_that_merges_nothing_is_mixkv(tiny_model, prompt, generate):
     model, inputs = tiny_model("qwen2_5_vl"), prompt(1, 30, [(12, 16)])
     nothing = mixkv.make_method("lightkv-mixkv", ratio=0, budget=24, window=8)

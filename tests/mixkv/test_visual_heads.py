@@ -1,6 +1,7 @@
 """Visual heads: how their scores are measured and stored, and how they share out a budget."""
 
 import copy
+import json
 
 import pytest
 import torch
@@ -128,28 +129,38 @@ def test_stored_scores_are_read_when_the_block_is_entered(tiny_model, prompt):
     assert held[0] == held[1] and len(set(held[0])) > 1 and sum(held[0]) == LAYERS * 24
 
 
-def test_a_repository_has_its_place_in_the_cache_of_its_weights(tiny_model, monkeypatch, tmp_path):
-    model = copy.deepcopy(tiny_model("llama"))
-    model.name_or_path = "someone/some-model"
-    monkeypatch.setattr(head_scores, "HF_HUB_CACHE", str(tmp_path))
-    path = head_scores.save_head_scores(model, VISUAL_HEADS)
-    assert path == tmp_path / "models--someone--some-model" / "mixkv_visual_heads.json"
-    assert head_scores.load_head_scores(model) == VISUAL_HEADS == head_scores.load_head_scores(model, path)
+def test_a_model_is_known_by_its_weights(tiny_model):
+    model = tiny_model("llama")
+    known = head_scores.head_scores_file(model)
+    assert head_scores.load_head_scores(model) == VISUAL_HEADS == head_scores.load_head_scores(model, known)
+    same = copy.deepcopy(model).bfloat16()
+    same.name_or_path = "someone/some-model"
+    assert head_scores.head_scores_file(same) == known
+    with torch.no_grad():
+        same.model.layers[1].mlp.up_proj.weight[0, 0] += 1
+    assert head_scores.head_scores_file(same) != known
+    assert head_scores.head_scores_file(tiny_model("qwen3")) != known
 
 
-def test_missing_scores_say_what_to_do(tiny_model, tmp_path):
-    model = copy.deepcopy(tiny_model("llama"))
-    model.name_or_path = str(tmp_path)
-    with pytest.raises(ValueError, match=r"no visual head scores in .*: measure them .* pass visual_heads="):
+def test_how_they_were_measured_stands_beside_them(tiny_model, tmp_path):
+    path = head_scores.save_head_scores(tiny_model("llama"), VISUAL_HEADS, tmp_path / "some" / "scores.json", hits=3)
+    assert json.loads(path.read_text())["hits"] == 3 and head_scores.load_head_scores(None, path) == VISUAL_HEADS
+
+
+def test_missing_scores_say_what_to_do(tiny_model, monkeypatch, tmp_path):
+    model = tiny_model("llama")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    with pytest.raises(
+        head_scores.MissingHeadScores, match=r"no visual head scores in .*: measure them .* pass visual"
+    ):
         mixkv.compress(model, "sparsemm").__enter__()
-    (tmp_path / head_scores.FILE_NAME).write_text('{"scores": 3}')
+    path = head_scores.save_head_scores(model, VISUAL_HEADS)
+    assert tmp_path in path.parents
+    path.write_text('{"scores": 3}')
     with pytest.raises(ValueError, match="visual head scores must be numbers"):
         mixkv.compress(model, "sparsemm").__enter__()
-    (tmp_path / head_scores.FILE_NAME).write_text("{}")
+    path.write_text("{}")
     with pytest.raises(ValueError, match="holds no visual head scores"):
-        mixkv.compress(model, "sparsemm").__enter__()
-    model.name_or_path = ""
-    with pytest.raises(ValueError, match="not loaded from a folder or a repository"):
         mixkv.compress(model, "sparsemm").__enter__()
     states = [torch.ones(2, 80, 4)] * 3
     with pytest.raises(ValueError, match="method 'sparsemm' needs the visual head scores of this model"):

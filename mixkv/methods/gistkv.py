@@ -1,0 +1,140 @@
+"""GistKV, this project's own: what the instruction points at, and a gist of all the rest.
+
+Three changes to SnapKV, each of them a setting: the window does not reach back into a picture, and a query counts for
+as much as it is sure of where to look; nothing is held only because it came last; what is evicted leaves an entry, or
+some, that read like all of it together, so that heads which look everywhere are not misled.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from mixkv.budget import Share, adaptive, keep_best, parse_budget, resolve_budget
+from mixkv.grouping import farthest, grouped_mean, nearest_held
+from mixkv.importance import capped
+from mixkv.methods.method import Choice, Merged, Method, Prompt, require_choice, require_share, require_whole
+
+
+@dataclass(frozen=True)
+class GistKV(Method):
+    """Holds what the last queries attend to most, and in each head one entry that stands for everything evicted.
+
+    That gist has the evicted keys' and values' mean by attention, and its logit is raised so that it gets the attention
+    which they got together. Several gists share the evicted entries by the nearness of their keys. The observed queries
+    are those of the last `window` tokens, but none of an image's, if somebody said where the images stand.
+    """
+
+    name: ClassVar[str] = "gistkv"
+
+    budget: int | Share = 64  # entries per kv head, the gist included; or a share such as "10%"
+    window: int = 32  # tokens whose queries are observed
+    weighing: str = (
+        "sure"  # a query counts as much as its highest attention weight; "mean": all alike; "last": the last
+    )
+    fade: float = 0.8  # what a query counts beside the one after it
+    hold: int = 1  # last tokens that are held in any case
+    kernel: int = 1  # side of a square on the token grid over which an image's scores are pooled, odd; 1: no pooling
+    pool: str = "max"  # "max" or "avg"
+    floor_ratio: float | None = None  # None: all heads hold equally many; else as in `adakv`
+    gists: int = 1  # entries of each head that stand for all evicted ones; 0 for none
+
+    def __post_init__(self):
+        object.__setattr__(self, "budget", parse_budget(self.budget))
+        require_whole("window", self.window)
+        require_choice("weighing", self.weighing, ("sure", "mean", "last"))
+        require_share("fade", self.fade)
+        require_whole("hold", self.hold, least=0)
+        require_whole("kernel", self.kernel)
+        if self.kernel % 2 == 0:
+            raise ValueError(f"kernel must be odd so that pooling keeps the grid, not {self.kernel}")
+        require_choice("pool", self.pool, ("max", "avg"))
+        require_whole("gists", self.gists, least=0)
+        if self.floor_ratio is not None:
+            require_share("floor_ratio", self.floor_ratio)
+
+    @property
+    def reads(self) -> int:
+        return self.window
+
+    def keep(self, prompt: Prompt) -> Tensor:
+        return self.choose(prompt).keep
+
+    def choose(self, prompt: Prompt) -> Choice:
+        budget = resolve_budget(self.budget, prompt.tokens)
+        if budget >= prompt.tokens:
+            return Choice(prompt.all_entries())
+        hold = min(self.hold, budget - 1)
+        logits = self._observed(prompt)
+        paid = logits.softmax(-1)
+        weights = self._weights(paid)
+        scores = (paid * weights.unsqueeze(-1)).sum(-2).mean(2)  # [batch, kv_heads, tokens]
+        ranked = self._pooled(scores, prompt)[..., : prompt.tokens - hold]
+        gists = min(self.gists, budget - hold)
+        entries = budget - hold - gists
+        held = entries if self.floor_ratio is None else adaptive(ranked, entries, self.floor_ratio)
+        best = keep_best(ranked, held, hold)
+        return self._with_gists(prompt, best, gists, scores, logits, weights) if gists else Choice(best)
+
+    def _observed(self, prompt: Prompt) -> Tensor:
+        """Logits of the queries that are looked at: [batch, kv_heads, group, queries, tokens]."""
+        count = min(self.window, prompt.query.shape[-2])
+        if prompt.images and prompt.images[-1].stop < prompt.tokens:
+            count = min(count, prompt.tokens - prompt.images[-1].stop)
+        query = prompt.query[:, :, -count:].float().unflatten(1, (prompt.key.shape[1], -1))
+        logits = capped(torch.einsum("bhgwd,bhtd->bhgwt", query, prompt.key.float()) * prompt.scaling, prompt.softcap)
+        future = torch.ones(count, prompt.tokens, dtype=torch.bool, device=query.device)
+        return logits.masked_fill(future.triu(prompt.tokens - count + 1), float("-inf"))
+
+    def _weights(self, paid: Tensor) -> Tensor:
+        """What each query counts: [batch, kv_heads, group, queries], summing to 1 over them."""
+        weights = paid.amax(-1) if self.weighing == "sure" else torch.ones_like(paid[..., 0])
+        age = torch.arange(paid.shape[-2] - 1, -1, -1, device=paid.device)
+        weights = weights * (age == 0 if self.weighing == "last" else self.fade**age)
+        return weights / weights.sum(-1, keepdim=True)
+
+    def _pooled(self, scores: Tensor, prompt: Prompt) -> Tensor:
+        """`scores` [batch, kv_heads, tokens], those of each image pooled on its grid."""
+        if self.kernel == 1:
+            return scores
+        pooling = functional.max_pool2d if self.pool == "max" else functional.avg_pool2d
+        scores = scores.clone()
+        for image in prompt.images or ():
+            grid = scores[..., image.start : image.stop].unflatten(-1, (image.rows, image.columns))
+            pooled = pooling(grid, self.kernel, stride=1, padding=self.kernel // 2)
+            scores[..., image.start : image.stop] = pooled.flatten(-2)
+        return scores
+
+    def _with_gists(
+        self, prompt: Prompt, best: Tensor, gists: int, scores: Tensor, logits: Tensor, weights: Tensor
+    ) -> Choice:
+        """What is held: the entries where `best` is true, and as many gists.
+
+        `scores` [batch, kv_heads, tokens] are not pooled; `logits` [batch, kv_heads, group, queries, tokens] and
+        `weights` [batch, kv_heads, group, queries] are those of the observed queries.
+        """
+        centre = farthest(prompt.key.float(), gists, ~best, scores)
+        keep = best.scatter(-1, centre, True)
+        nearest = nearest_held(prompt.key.float(), keep, centre, best)
+        highest = logits.amax(-1, keepdim=True)
+        index = nearest[:, :, None, None].expand_as(logits)
+        mass = torch.zeros_like(logits).scatter_add(
+            -1, index, (logits - highest).exp()
+        )  # of all that a place stands for
+        together = mass.log() + highest
+        key, value = (grouped_mean(states, nearest, scores) for states in (prompt.key, prompt.value))
+        query = prompt.query[:, :, -logits.shape[-2] :].float().unflatten(1, (key.shape[1], -1))
+        own = capped(torch.einsum("bhgwd,bhtd->bhgwt", query, key.float()) * prompt.scaling, prompt.softcap)
+        mass = mass * (weights / mass.sum(-1)).unsqueeze(-1)  # a query says the more of a gist the more it looks there
+        raised = (mass * (together - own).masked_fill(mass == 0, 0)).sum((2, 3))
+        raised = raised / mass.sum((2, 3)).clamp_min(torch.finfo(mass.dtype).tiny)
+        gist = torch.zeros_like(keep).scatter(-1, centre, True)
+        of_gist = gist.unsqueeze(-1)
+        return Choice(
+            keep,
+            merged=Merged(
+                torch.where(of_gist, key, prompt.key), torch.where(of_gist, value, prompt.value), raised * gist
+            ),
+        )
