@@ -3,12 +3,25 @@
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from guiground.cli.finding import EXIT_CODES, find, loaded, open_record
-from guiground.cli.options import POINT, Asking, Looking, different, grouped, print_json, record_option, warn
+from guiground.cli.options import (
+    POINT,
+    Asking,
+    Looking,
+    ask_options,
+    different,
+    grouped,
+    json_option,
+    look_options,
+    print_json,
+    record_option,
+    warn,
+)
 from guiground.errors import UsageError
 from guiground.geometry import Point
 
@@ -33,7 +46,7 @@ Exit codes:
 
 @dataclass(frozen=True, slots=True)
 class Caution:
-    """What the options of `act_options` say."""
+    """What --dry-run, --confirm, --verify, --overlay and --record say."""
 
     dry_run: bool
     confirm: bool
@@ -54,9 +67,27 @@ at_option = click.option(
 )
 
 
-def act_options(command: Callable) -> Callable:
-    """--dry-run, --confirm, --verify, --overlay and --record, as the argument `caution`."""
-    return grouped(command, _CAUTION, "caution", Caution)
+def target(command: Callable) -> Callable:
+    """The argument INSTRUCTION or the option --at."""
+    return click.argument("instruction", required=False)(at_option(command))
+
+
+def acting(command: Callable) -> Callable:
+    """All options of a command that finds what it acts on; it gets `begin`, which makes its Session."""
+    return _acting(command, lambda command: look_options(ask_options(json_option(command))))
+
+
+def acting_blindly(command: Callable) -> Callable:
+    """The same for a command that looks for nothing."""
+    return _acting(command, lambda command: look_options(json_option(command)))
+
+
+def _acting(command: Callable, others: Callable) -> Callable:
+    @wraps(command)
+    def begun(caution: "Caution", look: Looking, as_json: bool, choice: Asking | None = None, **given: Any) -> Any:
+        return command(**given, begin=partial(Session, look, choice, caution, as_json))
+
+    return grouped(others(begun), _CAUTION, "caution", Caution)
 
 
 class Session:

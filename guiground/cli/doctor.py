@@ -17,7 +17,7 @@ Examples:
 """
 )
 @click.option("--no-screen", is_flag=True, help="Leave out screen and input.")
-@click.option("--no-model", is_flag=True, help="Leave out torch and the model.")
+@click.option("--no-model", is_flag=True, help="Load neither torch nor a model.")
 @click.option("--no-probe", is_flag=True, help="Show no window and click nowhere: only look.")
 @model_options
 @json_option
@@ -31,7 +31,7 @@ def command(no_screen: bool, no_model: bool, no_probe: bool, choice: ModelChoice
 
     done = []
     sources = [] if no_screen else [lambda: desk.checks(with_probe=not no_probe)]
-    sources += [] if no_model else [lambda: model.checks(choice.locator())]
+    sources += [lambda: [model.files()]] if no_model else [lambda: model.checks(choice.locator())]
     for source in sources:
         with status() as say:
             say("looking")

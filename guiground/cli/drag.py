@@ -1,9 +1,11 @@
 """guiground drag: from one place to another with the button held."""
 
+from collections.abc import Callable
+
 import click
 
-from guiground.cli.acting import EXIT_CODES_HELP, Caution, Session, act_options, at_option
-from guiground.cli.options import POINT, Asking, Looking, ask_options, json_option, look_options
+from guiground.cli.acting import EXIT_CODES_HELP, Session, acting, target
+from guiground.cli.options import POINT
 from guiground.errors import UsageError
 from guiground.geometry import Point
 
@@ -17,25 +19,18 @@ Examples:
   guiground drag --at 300,200 --by 0,150 -i screenshots/pluma-editor.png --dry-run
 """
 )
-@click.argument("instruction", required=False)
-@at_option
+@target
 @click.option("--to", metavar="INSTRUCTION", help="What to drag it to.")
 @click.option("--to-at", type=POINT, help="The place to drag it to.")
 @click.option("--by", type=POINT, help="How far to drag it, in desktop units.")
-@act_options
-@look_options
-@ask_options
-@json_option
+@acting
 def command(
     instruction: str | None,
     at: Point | None,
     to: str | None,
     to_at: Point | None,
     by: Point | None,
-    caution: Caution,
-    look: Looking,
-    choice: Asking,
-    as_json: bool,
+    begin: Callable[[], Session],
 ) -> int:
     """Drag INSTRUCTION's target to another place and print both as X Y lines.
 
@@ -45,7 +40,7 @@ def command(
 
     if sum(option is not None for option in (to, to_at, by)) != 1:
         raise UsageError("say where to drag it: --to INSTRUCTION, --to-at X,Y or --by X,Y (one of them)")
-    session = Session(look, choice, caution, as_json)
+    session = begin()
     start = session.place(instruction, at)
     if start is None:
         return session.act(None)

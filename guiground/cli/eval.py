@@ -17,6 +17,7 @@ from guiground.cli.options import ModelChoice, model_options
 from guiground.cli.outcome import tell
 from guiground.cli.progress import status
 from guiground.errors import UsageError
+from guiground.evaluation.breakdown import BY
 
 if TYPE_CHECKING:
     from guiground.evaluation.annotations import Sample
@@ -50,6 +51,7 @@ Tasks:
 Examples:
   guiground eval desk
   guiground eval desk --method mixkv --budget 64 --out runs/desk
+  guiground eval desk --limit 20 --batch-size 8 --by kind,target,screen,source,wording
   guiground eval screenspot --data ScreenSpot --budget 64
   guiground eval screenshots/desk.json --limit 20 --json
   guiground eval desk --baseline runs/desk --fail-under 60
@@ -65,6 +67,10 @@ Examples:
 @click.option("--bbox-format", type=BBOX_FORMAT, help="How boxes are written, where the files do not tell.")
 @click.option("--instruction-field", metavar="NAME", help="The field with the instruction, such as instruction_cn.")
 @model_options
+@click.option(
+    "--batch-size", "batch", type=click.IntRange(min=1), default=1, show_default=True, metavar="N",
+    help="Instructions answered at once, on screenshots of any sizes.",
+)  # fmt: skip
 @click.option("--limit", type=int, metavar="N", help="A sample of N targets, each group in its share.")
 @click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Which targets --limit draws.")
 @click.option("--shard", metavar="I/N", help="Only the I-th of N parts (from 0), each screenshot in one; see merge.")
@@ -82,6 +88,10 @@ Examples:
 @click.option(
     "--fail-under", type=click.FloatRange(0, 100), metavar="%", help="Exit with 1 where the accuracy is lower."
 )
+@click.option("--by", metavar="CLASSES", help=f"Tables by class: {', '.join(BY)}, with commas between them.")
+@click.option(
+    "--estimate", type=click.IntRange(min=1), metavar="N", help="Tell what N screenshots like these would take."
+)
 @click.option("--baseline", metavar="RUN", help="Compare with that run's folder; exit with 1 where this one is worse.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the table.")
 def command(
@@ -91,6 +101,7 @@ def command(
     bbox_format: str | None,
     instruction_field: str | None,
     choice: ModelChoice,
+    batch: int,
     limit: int | None,
     seed: int,
     shard: str | None,
@@ -100,6 +111,8 @@ def command(
     address: str | None,
     out: Path | None,
     fail_under: float | None,
+    by: str | None,
+    estimate: int | None,
     baseline: str | None,
     as_json: bool,
 ) -> int:
@@ -109,11 +122,12 @@ def command(
     instructions that fit nothing: there a refusal is the hit.
     """
     from guiground.evaluation import annotations, fingerprint, runs, sampling, summary, tasks
+    from guiground.evaluation import estimate as estimating
     from guiground.evaluation.cluster import Cluster
     from guiground.evaluation.journal import Journal
     from guiground.evaluation.run import Here
 
-    before = runs.read(baseline) if baseline else None
+    before, classes = runs.read(baseline) if baseline else None, outcome.classes(by)
     found = tasks.resolve(task, data, images, instruction_field)
     samples = annotations.load(found, bbox_format, lambda line: tell(f"note: {line}"))
     chosen = samples if limit is None else sampling.stratified(samples, limit, seed)
@@ -123,7 +137,7 @@ def command(
     with status() as say:
         say("loading torch")
         locator = choice.locator()
-    place = Cluster(asdict(choice), workers, gpus, address) if engine == "ray" else Here(locator)
+    place = Cluster(asdict(choice), workers, gpus, address, batch) if engine == "ray" else Here(locator, batch)
     with Journal(out) as journal, place:
         with status() as say:
             say(f"loading model {choice.model}")
@@ -140,7 +154,9 @@ def command(
     }
     if before:
         measured["baseline"] = outcome.against(before, measured, rows)
-    outcome.show(measured, as_json)
+    if estimate:
+        measured["estimate"] = estimating.estimate(rows, estimate)
+    outcome.show(measured, as_json, classes)
     outcome.tell_trouble(rows, out)
     return outcome.exit_code(rows) or outcome.gates(measured, fail_under)
 

@@ -62,6 +62,15 @@ def find(locator: "Locator | Resident", instructions: Sequence[str], screenshot:
         return locator.locate_many(instructions, screenshot)
 
 
+def find_all(locator: "Locator | Resident", instructions: Sequence[str], screenshot: "Screenshot") -> "list[Result]":
+    """Every place that fits the one instruction."""
+    from guiground.matches import every
+
+    with status() as say:
+        say(f"looking for every {instructions[0]}")
+        return every(lambda picture: locator.locate(instructions[0], picture), screenshot, locator.min_confidence)
+
+
 def open_record(folder: str | None) -> "Record | None":
     """The record of --record, opened before anything is done, so that a folder that will not do is told at once."""
     from guiground.record import Record

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from guiground.cli.finding import EXIT_CODES, find, keep_result, loaded, open_record
+from guiground.cli.finding import EXIT_CODES, find, find_all, keep_result, loaded, open_record
 from guiground.cli.options import (
     Asking,
     Looking,
@@ -33,10 +33,12 @@ Exit codes:
 Examples:
   guiground locate "Reply to all" --image screenshots/page-mail.png
   guiground locate "the Documents menu" -i screenshots/pluma-editor.png --budget 64 --json --overlay seen.png
+  guiground locate "Reply" -i screenshots/page-mail.png --all --min-confidence 0.05
 """,
 )
 @click.argument("instruction", required=False)
 @click.option("--queries", metavar="FILE|-", help="Answer many instructions, one a line, with a JSON line each.")
+@click.option("--all", "every", is_flag=True, help="Find every place that fits, one after the other.")
 @look_options
 @ask_options
 @json_option
@@ -45,6 +47,7 @@ Examples:
 def command(
     instruction: str | None,
     queries: str | None,
+    every: bool,
     as_json: bool,
     overlay: str | None,
     record: str | None,
@@ -54,11 +57,15 @@ def command(
     """Print X Y, the pixel of the screenshot where INSTRUCTION's target is.
 
     Without --image the screen is grabbed, and X Y are desktop coordinates, as a click needs them. With --queries the
-    picture is read once for all instructions, and the exit code is that of the worst answer.
+    picture is read once for all instructions, and the exit code is that of the worst answer. With --all each place
+    found is covered up and looked for again, until nothing more is found with --min-confidence (0.2); there is a line
+    for each, and one JSON list with --json.
     """
     from guiground.instruction import check_instruction
     from guiground.overlay import check_path, draw, save
 
+    if every and queries is not None:
+        raise UsageError("--all is about one INSTRUCTION, not about --queries (leave one of them out)")
     instructions = _instructions(instruction, queries, look)
     for words in instructions:
         check_instruction(words)
@@ -67,23 +74,26 @@ def command(
         different(overlay, look.image)
     kept = open_record(record)
     screenshot = look.view().take()
-    results = find(loaded(choice), instructions, screenshot)
+    asked = find_all if every else find
+    results = asked(loaded(choice), instructions, screenshot)
     warn(tuple(dict.fromkeys(remark for result in results for remark in result.warnings)))
     for result in results:
         if queries is not None:
             click.echo(one_line(result.to_json()))
-        elif as_json:
+        elif as_json and not every:
             print_json(result.to_json())
-        elif result.found:
+        elif result.found and not as_json:
             click.echo("{} {}".format(*result))
         if not result.found:
             click.echo(result.explain(), err=True)
         keep_result(kept, "locate", result, screenshot)
+    if every and as_json:
+        print_json([result.to_json() for result in results])
     if overlay is not None:
         seen = screenshot.image
         for result in results:
             place = "{} · {}, {}".format(result.instruction, *result) if result.found else result.explain()
-            seen = draw(seen, *result.on_screenshot(), place if queries is None else "")
+            seen = draw(seen, *result.on_screenshot(), place if len(results) == 1 else "")
         save(seen, overlay)
     return max(EXIT_CODES[result.status] for result in results)
 

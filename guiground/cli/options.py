@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from guiground.errors import UsageError
+from guiground.eviction import PROTOCOLS
 from guiground.geometry import Box, CoordinateMap, Point
 
 if TYPE_CHECKING:
     from guiground.locator import Locator
     from guiground.screen import View
 
-_SETTINGS = ("model", "method", "budget", "device", "dtype", "max_pixels", "min_confidence", "samples", "zoom")
+_SETTINGS = ("model", "method", "budget", "protocol", "device", "dtype", "max_pixels", "min_confidence")
+_SETTINGS += ("samples", "zoom")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 
@@ -72,25 +74,38 @@ class Looking:
 
 
 @dataclass(frozen=True, slots=True)
-class ModelChoice:
-    """What the options of `model_options` say."""
+class Loading:
+    """What the options of `loading_options` say."""
 
     model: str
-    method: str | None
-    budget: str | None
     device: str
     dtype: str
     max_pixels: int | None
 
     def settings(self) -> dict[str, Any]:
         """The arguments of Locator."""
-        return {name: getattr(self, name) for name in _SETTINGS if hasattr(self, name)}
+        given = {name: getattr(self, name) for name in _SETTINGS if hasattr(self, name)}
+        if pairs := getattr(self, "setting", ()):
+            from guiground.eviction import parse_settings
+
+            given["method_settings"] = parse_settings(pairs)
+        return given
 
     def locator(self) -> "Locator":
         """The locator, its model not loaded yet."""
         from guiground.locator import Locator
 
         return Locator(**self.settings())
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice(Loading):
+    """What the options of `model_options` say."""
+
+    method: str | None
+    budget: str | None
+    setting: tuple[str, ...]
+    protocol: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +130,22 @@ _LOOK = (
 _MODEL = (
     click.option("-m", "--model", metavar="NAME|DIR", default="nano", show_default=True, help="See guiground models."),
     click.option(
-        "--method", metavar="METHOD", help="How cache entries are chosen.  [default: full; mixkv if there is a budget]"
+        "--method",
+        metavar="METHOD",
+        help="How cache entries are chosen.  [default: full; gistkv if there is a budget; coverkv for a memory]",
     ),
     click.option("--budget", metavar="N|P%", help="Cache entries to hold per kv head, or a percentage of the prompt."),
+    click.option(
+        "--setting", multiple=True, metavar="NAME=VALUE", help="Of the method, such as window=16; repeatable."
+    ),
+    click.option(
+        "--protocol",
+        default=PROTOCOLS[0],
+        show_default=True,
+        type=click.Choice(PROTOCOLS),
+        metavar="WHEN",
+        help="When entries go: after-prefill; strict, before the last token; memory, before the instruction.",
+    ),
     click.option("--device", default="auto", show_default=True, metavar="NAME", help="auto, cpu, cuda, cuda:1, mps."),
     click.option(
         "--dtype",
@@ -131,6 +159,7 @@ _MODEL = (
         "--max-pixels", type=click.IntRange(min=1), metavar="N", help="Largest area the model looks at; saves memory."
     ),
 )
+_LOADING = (_MODEL[0], *_MODEL[5:])
 _ASK = (
     click.option(
         "--min-confidence",
@@ -160,8 +189,13 @@ def look_options(command: Callable) -> Callable:
     return grouped(command, _LOOK, "look", Looking)
 
 
+def loading_options(command: Callable) -> Callable:
+    """--model, --device, --dtype and --max-pixels, as the argument `choice`."""
+    return grouped(command, _LOADING, "choice", Loading)
+
+
 def model_options(command: Callable) -> Callable:
-    """--model, --method, --budget, --device, --dtype and --max-pixels, as the argument `choice`."""
+    """Those of `loading_options`, --method, --budget, --setting and --protocol, as the argument `choice`."""
     return grouped(command, _MODEL, "choice", ModelChoice)
 
 

@@ -42,19 +42,32 @@ def bar(total: int, finished: Sequence[dict[str, Any]]) -> Iterator[Callable[[di
         yield on_row
 
 
-def show(measured: dict[str, Any], as_json: bool) -> None:
-    """The numbers on stdout."""
+def classes(by: str | None) -> list[str]:
+    """What --by names. Raises UsageError."""
+    from guiground.evaluation.breakdown import BY
+
+    named = [name.strip() for name in (by or "").split(",") if name.strip()]
+    for name in named:
+        if name not in BY:
+            raise UsageError(f"--by does not know '{name}' (choose from: {', '.join(BY)})")
+    return named
+
+
+def show(measured: dict[str, Any], as_json: bool, by: Sequence[str] = ()) -> None:
+    """The numbers on stdout. by: the classes to print tables of, beside the groups."""
     if as_json:
         click.echo(json.dumps(measured, indent=2 if sys.stdout.isatty() else None))
         return
     from rich.console import Console
 
-    from guiground.evaluation import summary
+    from guiground.evaluation import estimate, summary
 
     extent = "" if measured["n"] == measured["of"] else f" of {measured['of']:,}"
     click.echo(f"{measured['task']}: {measured['n']:,}{extent} targets on {measured['screenshots']:,} screenshots")
-    Console(soft_wrap=True).print(summary.table(measured))
-    for line in summary.remarks(measured):
+    for name in ("group", *(name for name in by if measured["by"][name])):
+        Console(soft_wrap=True).print(summary.table(measured, name))
+    estimated = measured.get("estimate")
+    for line in (*summary.remarks(measured), *(estimate.told(estimated) if estimated else ())):
         click.echo(line)
 
 
@@ -85,6 +98,16 @@ def exit_code(rows: Sequence[dict[str, Any]]) -> int:
         return 0
     usage = all(row["error"]["type"] == UsageError.__name__ for row in rows)
     return UsageError.exit_code if usage else ModelError.exit_code
+
+
+def write(path: Path, text: str) -> None:
+    """Writes a file whole or not at all."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        raise UsageError(f"'{path}' cannot be written: {error.strerror} (choose another place)") from None
 
 
 def tell(line: str) -> None:

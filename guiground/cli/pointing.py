@@ -1,9 +1,10 @@
 """guiground click, doubleclick, rightclick, move: one place, and what the pointer does there."""
 
+from collections.abc import Callable
+
 import click
 
-from guiground.cli.acting import EXIT_CODES_HELP, Caution, Session, act_options, at_option
-from guiground.cli.options import Asking, Looking, ask_options, json_option, look_options
+from guiground.cli.acting import EXIT_CODES_HELP, Session, acting, target
 from guiground.geometry import Point
 
 
@@ -21,18 +22,12 @@ Examples:
     """
 
     @click.command(kind, help=text, epilog=EXIT_CODES_HELP + examples)
-    @click.argument("instruction", required=False)
-    @at_option
-    @act_options
-    @look_options
-    @ask_options
-    @json_option
-    def command(
-        instruction: str | None, at: Point | None, caution: Caution, look: Looking, choice: Asking, as_json: bool
-    ) -> int:
+    @target
+    @acting
+    def command(instruction: str | None, at: Point | None, begin: Callable[[], Session]) -> int:
         from guiground.action import Action
 
-        session = Session(look, choice, caution, as_json)
+        session = begin()
         point = session.place(instruction, at)
         return session.act(point and Action(kind, point))
 

@@ -1,9 +1,10 @@
 """guiground press: keys."""
 
+from collections.abc import Callable
+
 import click
 
-from guiground.cli.acting import Caution, Session, act_options
-from guiground.cli.options import Looking, json_option, look_options
+from guiground.cli.acting import Session, acting_blindly
 
 
 @click.command(
@@ -20,10 +21,8 @@ Examples:
 """
 )
 @click.argument("keys")
-@act_options
-@look_options
-@json_option
-def command(keys: str, caution: Caution, look: Looking, as_json: bool) -> int:
+@acting_blindly
+def command(keys: str, begin: Callable[[], Session]) -> int:
     """Press KEYS together, such as enter, ctrl+s or ctrl+shift+t.
 
     cmd is the command key on macOS and ctrl elsewhere.
@@ -32,4 +31,4 @@ def command(keys: str, caution: Caution, look: Looking, as_json: bool) -> int:
     from guiground.screen.keys import parse
 
     parsed = parse(keys)
-    return Session(look, None, caution, as_json).act(Action("press", keys=parsed))
+    return begin().act(Action("press", keys=parsed))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from guiground.cli import outcome
 from guiground.cli.progress import status
 from guiground.errors import UsageError
 
@@ -48,18 +49,9 @@ def command(runs: tuple[str, ...], output: Path, pictures: int, as_json: bool) -
             output.with_suffix(".csv"): report.table(found),
         }
         for path, text in written.items():
-            _write(path, text)
+            outcome.write(path, text)
     if as_json:
         names = [str(path) for path in written]
         click.echo(json.dumps({"files": names, "labels": list(found.labels), "runs": list(found.summaries)}))
     else:
         click.echo(str(output))
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        raise UsageError(f"'{path}' cannot be written: {error.strerror} (choose another place with -o)") from None

@@ -104,7 +104,8 @@ def _run(
         if setting.method not in mixkv.METHODS:
             tell(f"note: {name} is left out: this version has no method {setting.method}")
             continue
-        locator = Locator(folder, method=setting.method, budget=setting.budget, device=device, dtype=recipe.dtype)
+        kept = {"method": setting.method, "budget": setting.budget, "method_settings": setting.more}
+        locator = Locator(folder, **kept, device=device, dtype=recipe.dtype)
         with status() as say, Journal(out) as journal:
             say(f"loading model for {name}")
             place = Here(locator)
@@ -138,4 +139,24 @@ def _print(recipe: "Recipe", lines: list[dict[str, Any]]) -> None:
         table.add_row(line["method"], line["budget"] or "", *ours, paper, verdict)
     click.echo(f"{recipe.title}: {recipe.weights}, {recipe.headline} accuracy ({recipe.paper})")
     Console(soft_wrap=True, width=120).print(table)
+    if any(group["paper"] is not None for line in lines for group in line["groups"].values()):
+        _print_groups(lines)
     click.echo(recipe.about)
+
+
+def _print_groups(lines: list[dict[str, Any]]) -> None:
+    """Ours and the paper's number for every group."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    names = list(dict.fromkeys(name for line in lines for name in line["groups"]))
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for heading in ("method", "budget", *names):
+        table.add_column(heading, justify="left" if heading == "method" else "right", no_wrap=True)
+    for line in lines:
+        groups = [line["groups"].get(name, {"ours": None, "paper": None}) for name in names]
+        cells = (" / ".join("-" if n is None else f"{n:.1f}" for n in (one["ours"], one["paper"])) for one in groups)
+        table.add_row(line["method"], line["budget"] or "", *cells)
+    click.echo("by group, ours / the paper's:")
+    Console(soft_wrap=True, width=140).print(table)

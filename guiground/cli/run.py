@@ -57,8 +57,9 @@ def command(
     """Do the steps of SCRIPT.toml one after the other, and stop at the first that fails.
 
     A step is one of locate, wait, assert, click, doubleclick, rightclick, move, drag, scroll, type, press, screenshot
-    and sleep. A target is looked for until it is there (timeout, 10 seconds), and a failed step is tried again
-    (retries). Of a step that fails the picture is kept, also without --record.
+    and sleep, or checks without a model: opened and closed (a window, by a part of its title), file (a path; contains).
+    A target is looked for until it is there (timeout, 10 seconds), and a failed step is tried again (retries). Of a
+    step that fails the picture is kept, also without --record.
     """
     from guiground.script.play import play
     from guiground.script.steps import read

@@ -19,6 +19,7 @@ from guiground.cli.progress import status
 Examples:
   guiground sweep desk --limit 20 --budgets 32,64 --out runs/sweep
   guiground sweep desk --limit 20 --methods full,snapkv,mixkv --budgets 32,64,128,10% --json
+  guiground sweep desk --methods full,snapkv,mixkv,adakv,mixkv-adakv --budgets 16,64 --markdown table.md
   guiground report runs/sweep -o sweep.html
 """,
 )
@@ -31,12 +32,17 @@ Examples:
 )
 @click.option("--bbox-format", type=BBOX_FORMAT, help="How boxes are written, where the files do not tell.")
 @model_options
+@click.option(
+    "--batch-size", "batch", type=click.IntRange(min=1), default=16, show_default=True, metavar="N",
+    help="Instructions about a screenshot answered at once, by all settings; 1 answers each by itself and times it.",
+)  # fmt: skip
 @click.option("--limit", type=int, metavar="N", help="A sample of N targets, each group in its share.")
 @click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Which targets --limit draws.")
 @click.option(
-    "--check", type=click.IntRange(min=0), default=2, show_default=True, metavar="N", help="Targets to check."
+    "--check", type=click.IntRange(min=0), default=1, show_default=True, metavar="N", help="Targets to check."
 )
 @click.option("--out", type=FOLDER, metavar="DIR", help="Keep rows in DIR/rows.jsonl; a second run goes on.")
+@click.option("--markdown", type=FOLDER, metavar="FILE", help="Write the tables with paired tests there too.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the table.")
 def command(
     task: str,
@@ -46,23 +52,29 @@ def command(
     data: Path | None,
     bbox_format: str | None,
     choice: ModelChoice,
+    batch: int,
     limit: int | None,
     seed: int,
     check: int,
     out: Path | None,
+    markdown: Path | None,
     as_json: bool,
 ) -> int:
-    """Measure every method with every budget on TASK; each screenshot is read once for all of them.
+    """Measure every method with every budget on TASK; each prompt is read once for all of them.
 
-    The rows are those of guiground eval with each setting, and go into the same folder. On --check targets every
-    setting is compared with a run of its own; one that answers otherwise, because it changes how the screenshot is
-    read, runs on its own, which is told.
+    Every setting chooses what to hold from that one reading, and many answers are decoded at once, so that no time of a
+    single answer is known; with --batch-size 1 the rows are those of guiground eval with each setting. On --check
+    targets every setting is compared with a run of its own; one that answers otherwise, or changes how the screenshot
+    is read, runs on its own, which is told. A method without a budget runs once, with its own defaults.
     """
-    from guiground.evaluation import annotations, sampling, summary, tasks
+    from time import monotonic
+
+    from guiground import eviction
+    from guiground.evaluation import annotations, grid, sampling, summary, tasks
     from guiground.evaluation import sweep as sweeping
     from guiground.evaluation.journal import Journal
 
-    cells = sweeping.grid(methods, budgets)
+    cells = eviction.cells(methods, budgets)
     found = tasks.resolve(task, data, images)
     samples = annotations.load(found, bbox_format, lambda line: outcome.tell(f"note: {line}"))
     chosen = samples if limit is None else sampling.stratified(samples, limit, seed)
@@ -72,7 +84,7 @@ def command(
             each = [replace(choice, method=method, budget=budget).locator() for method, budget in cells]
             say(f"loading model {choice.model}")
             locator, kinds = each[0], [one.eviction for one in each]
-            settings = sweeping.prepare(locator, kinds, found.task)
+            settings = sweeping.prepare(locator, kinds, found.task, batch)
             say("checking against runs of their own")
             checked = sampling.stratified(chosen, check, seed) if check else []
             settings = sweeping.check(settings, checked, found.pictures, locator)
@@ -80,11 +92,15 @@ def command(
             journal.begin(setting.run, setting.settings, about(found))
             if setting.alone:
                 outcome.tell(f"note: {setting.name} reads screenshots in its own way: it runs on its own")
-        total = len(chosen) * len(settings)
+        total, started = len(chosen) * len(settings), monotonic()
         with outcome.bar(total, []) as on_row:
             rows = sweeping.sweep(settings, chosen, found.pictures, locator, journal, on_row)
         by_kind = {id(setting.method): setting for setting in settings}
         measured = [_measured(found.task.name, by_kind[id(kind)], rows, summary) for kind in kinds]
+    outcome.tell(f"{len(settings)} settings x {len(chosen):,} targets in {monotonic() - started:,.0f} s")
+    if markdown:
+        by_id = [{row["id"]: row for row in rows[one["run"]]} for one in measured]
+        outcome.write(markdown, grid.markdown(measured, by_id))
     if as_json:
         record = {"task": found.task.name, "checked": len(checked), "runs": measured}
         click.echo(json.dumps(record, indent=2 if sys.stdout.isatty() else None))

@@ -1,11 +1,11 @@
 """guiground type: text into the field that has the focus, or into one found by words."""
 
 import sys
+from collections.abc import Callable
 
 import click
 
-from guiground.cli.acting import EXIT_CODES_HELP, Caution, Session, act_options, at_option
-from guiground.cli.options import Asking, Looking, ask_options, json_option, look_options
+from guiground.cli.acting import EXIT_CODES_HELP, Session, acting, at_option
 from guiground.errors import UsageError
 from guiground.geometry import Point
 
@@ -22,19 +22,8 @@ Examples:
 @click.argument("text", metavar="TEXT|-")
 @click.option("--into", metavar="INSTRUCTION", help="Click on this first.")
 @at_option
-@act_options
-@look_options
-@ask_options
-@json_option
-def command(
-    text: str,
-    into: str | None,
-    at: Point | None,
-    caution: Caution,
-    look: Looking,
-    choice: Asking,
-    as_json: bool,
-) -> int:
+@acting
+def command(text: str, into: str | None, at: Point | None, begin: Callable[[], Session]) -> int:
     """Type TEXT, in any script; - reads it from standard input.
 
     With --into or --at that place is clicked first, and printed as X Y. Records tell how long the text was, not the
@@ -43,12 +32,13 @@ def command(
     from guiground.action import Action
     from guiground.screen.typist import check_text
 
+    if text != "-":
+        check_text(text)
+    session = begin()
     if text == "-":
-        if look.image == "-":
+        if session.look.image == "-":
             raise UsageError("standard input cannot be the text and the picture (give one of them as a file)")
-        text = sys.stdin.read()
-    check_text(text)
-    session = Session(look, choice, caution, as_json)
+        text = check_text(sys.stdin.read())
     if into is None and at is None:
         return session.act(Action("type", text=text))
     point = session.place(into, at)

@@ -20,6 +20,8 @@ from guiground.geometry import Box, Point, Size
 _WORDS = ("instruction", "prompt_to_evaluate")  # fields with the instruction; the first that is there counts
 _SIZES = ("img_size", "image_size")
 _BOXES = ("bbox", "box_coordinates")
+_KINDS = ("data_type", "ui_type", "element_type")
+_SOURCES = ("application", "app_name", "data_source", "platform")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,8 @@ class Sample:
     files. file, row: where it was read, rows counted from 1. image: the picture's name in its folder or table. numbers:
     the target as written; form: how that is to be read, one of forms.FORMS, "polygon" (x and y in turn) or "refusal".
     group: what it is counted under and drawn by; groups: the several groups of a sample that counts in more than one.
-    size: the picture's size as far as the annotation states it.
+    size: the picture's size as far as the annotation states it. kind, source: text or icon, and the program or the kind
+    of system, as far as the row says so.
     """
 
     id: str
@@ -43,6 +46,8 @@ class Sample:
     group: str
     size: Size | None = None
     groups: tuple[str, ...] = ()
+    kind: str = ""
+    source: str = ""
 
     @property
     def place(self) -> str:
@@ -169,7 +174,10 @@ def parse(task: Task, path: Path, number: int, row: Any) -> Sample:
     classes = task.classes.get(str(row.get("id")), ())
     if classes:
         group = " + ".join(classes)
-    return Sample("", path.name, number, image, instruction, numbers, form, group, size, classes[1:] and classes)
+    about = (_said(row, _KINDS), _said(row, _SOURCES))
+    return Sample(
+        "", path.name, number, image, instruction, numbers, form, group, size, classes[1:] and classes, *about
+    )
 
 
 def _written(place: str, row: dict, task: Task) -> tuple[tuple[float, ...], str]:
@@ -256,6 +264,11 @@ def _group(place: str, row: dict, part: Group, stem: str, image: str) -> str:
         return texts[0]
     words = (word for text in texts for word in re.split(r"[^a-z0-9]+", text.lower()))
     return next((part.words[word] for word in words if word in part.words), part.otherwise)
+
+
+def _said(row: dict, fields: Sequence[str]) -> str:
+    """What the row says in the first of the fields that it has a text in."""
+    return next((" ".join(row[field].split()) for field in fields if isinstance(row.get(field), str)), "")
 
 
 def _short(value: Any) -> str:

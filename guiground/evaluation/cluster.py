@@ -8,7 +8,7 @@ from guiground.errors import UsageError
 from guiground.evaluation import fingerprint
 from guiground.evaluation.annotations import Sample
 from guiground.evaluation.journal import Journal
-from guiground.evaluation.run import answer, describe, keep, missing, open_picture
+from guiground.evaluation.run import answers, describe, keep, missing, open_picture
 from guiground.evaluation.tables import Pictures
 from guiground.evaluation.tasks import Task
 
@@ -22,10 +22,10 @@ _STORE_BYTES = 200_000_000  # of shared memory for a cluster that is started her
 class Worker:
     """A locator in a process of its own."""
 
-    def __init__(self, asked: dict[str, Any]) -> None:
+    def __init__(self, asked: dict[str, Any], batch: int = 1) -> None:
         from guiground.locator import Locator
 
-        self._locator = Locator(**asked)
+        self._locator, self._batch = Locator(**asked), batch
         self._run = ""
 
     def process(self) -> int:
@@ -34,7 +34,7 @@ class Worker:
         return os.getpid()
 
     def settings(self, task: Task) -> dict[str, Any]:
-        return fingerprint.settings(self._locator, task)
+        return fingerprint.settings(self._locator, task, self._batch)
 
     def answers(self, run: str, task: Task, samples: list[Sample], screenshot: "Screenshot") -> list[dict[str, Any]]:
         """What `run.answer` says of each sample. Raises UsageError on a machine that would make rows of another run."""
@@ -46,21 +46,29 @@ class Worker:
                 f"a worker on {platform.node()} has other settings than the first one: its rows would be of run "
                 f"{self._run}, not {run} (give all machines the same device, versions and weights)"
             )
-        return [answer(sample, screenshot, self._locator) for sample in samples]
+        ready = [(sample, screenshot) for sample in samples]
+        parts = (ready[start : start + self._batch] for start in range(0, len(ready), self._batch))
+        return [said for part in parts for said in answers(part, self._locator)]
 
 
 class Cluster:
     """Workers on a Ray cluster; with `with`. Without an address, one is started on this machine and ended again.
 
-    asked: the arguments of Locator. workers: how many, by default as many as there are GPUs, at least one. gpus: the
-    share of a GPU that each takes, by default one where there are any. address: as `ray.init` takes it, "auto" or
-    "ray://head:10001".
+    asked: the arguments of Locator. batch: instructions about one screenshot answered at once. workers: how many, by
+    default as many as there are GPUs, at least one. gpus: the share of a GPU that each takes, by default one where
+    there are any. address: as `ray.init` takes it, "auto" or "ray://head:10001".
     """
 
     def __init__(
-        self, asked: dict[str, Any], workers: int | None = None, gpus: float | None = None, address: str | None = None
+        self,
+        asked: dict[str, Any],
+        workers: int | None = None,
+        gpus: float | None = None,
+        address: str | None = None,
+        batch: int = 1,
     ) -> None:
         self._asked, self._wanted, self._gpus, self._address = asked, workers, gpus, address
+        self._batch = batch
         self._workers: list[Any] = []
 
     def __enter__(self) -> "Cluster":
@@ -79,7 +87,7 @@ class Cluster:
         there = ray.cluster_resources().get("GPU", 0)
         gpus = (1.0 if there else 0.0) if self._gpus is None else self._gpus
         count = self._wanted or max(1, int(there / gpus) if gpus else 1)
-        self._make = lambda: ray.remote(Worker).options(num_cpus=1, num_gpus=gpus).remote(self._asked)
+        self._make = lambda: ray.remote(Worker).options(num_cpus=1, num_gpus=gpus).remote(self._asked, self._batch)
         self._workers = [self._make() for _ in range(count)]
         return self
 
@@ -130,15 +138,15 @@ class Cluster:
             worker, name, group, tries = busy.pop(promised)
             idle.append(worker)
             try:
-                answers = _value(promised)
+                said = _value(promised)
             except ray.exceptions.RayActorError as error:
                 self._workers[worker] = self._make()
                 if tries < TRIES:
                     waiting.appendleft((name, group, tries + 1))
                     continue
-                answers = [{"error": describe(error)} for _ in group]
-            for sample, said in zip(group, answers, strict=True):
-                keep(journal, sample, said, on_row)
+                said = [{"error": describe(error)} for _ in group]
+            for sample, of_sample in zip(group, said, strict=True):
+                keep(journal, sample, of_sample, on_row)
         return [journal.rows[sample.id] for sample in samples]
 
 

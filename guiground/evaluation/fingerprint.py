@@ -19,13 +19,18 @@ if TYPE_CHECKING:
 
 _VALUES_PER_TENSOR = 64
 _BESIDE_WEIGHTS = (".json", ".jinja", ".txt", ".toml")
-_ANSWERING = ("locator.py", "geometry.py", "models/**/*.py", "screen/files.py")  # modules that an answer depends on
+_ANSWERING = (  # modules that an answer depends on
+    *("locator.py", "asking.py", "answering.py", "batching.py", "replaying.py", "reply.py"),
+    *("eviction.py", "geometry.py"),
+    *("models/**/*.py", "screen/files.py"),
+)
 
 
-def settings(locator: "Locator", task: "Task") -> dict[str, Any]:
+def settings(locator: "Locator", task: "Task", batch: int = 1) -> dict[str, Any]:
     """All that decides a row, as plain JSON values: model, weights, prompt, pixels, method, device, dtype, versions.
 
-    Loads the model if it is not loaded. The sample itself is not in it: a row is known by this and the sample's id.
+    batch: how many instructions are answered at once. Loads the model if it is not loaded. The sample itself is not in
+    it: a row is known by this and the sample's id.
     """
     import torch
 
@@ -40,7 +45,10 @@ def settings(locator: "Locator", task: "Task") -> dict[str, Any]:
         "max_pixels": locator.max_pixels,
         "method": locator.method,
         "budget": None if locator.budget is None else str(locator.budget),
+        "protocol": locator.protocol,
         "method_settings": asdict(locator.eviction),
+        **({"method_note": note} if (note := locator.eviction.note) else {}),
+        "batch": batch,
         "device": torch.device(grounder.device).type,
         "dtype": str(grounder.dtype).removeprefix("torch."),
         "versions": versions(),

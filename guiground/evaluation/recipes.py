@@ -2,7 +2,8 @@
 
 import difflib
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,16 @@ from guiground.models.catalogue import OWN_FILE
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One cell of the paper's table; paper: its number in percent, None where no public source gives it."""
+    """One cell of the paper's table; paper: its number in percent, None where no public source gives it.
+
+    more: settings of the method beside its budget. groups: the paper's numbers by group, where it gives them.
+    """
 
     method: str
     budget: str | None = None
     paper: float | None = None
+    more: Mapping[str, Any] = field(default_factory=dict)
+    groups: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,5 +114,9 @@ def beside(setting: Setting, measured: dict[str, Any], headline: str) -> dict[st
         "ci95": [low, high],
         "paper": setting.paper,
         "agrees": None if setting.paper is None else low <= setting.paper <= high,
+        "groups": {
+            name: {"ours": 100 * share["accuracy"], "n": share["n"], "paper": setting.groups.get(name)}
+            for name, share in measured["groups"].items()
+        },
         "run": measured["run"],
     }

@@ -9,7 +9,7 @@ from guiground.evaluation import fingerprint
 from guiground.evaluation.annotations import Sample
 from guiground.evaluation.journal import Journal
 from guiground.evaluation.tables import Pictures
-from guiground.evaluation.targets import score
+from guiground.evaluation.targets import Target, score
 from guiground.evaluation.tasks import Task
 
 if TYPE_CHECKING:
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from guiground.result import Result
     from guiground.screen import Screenshot
 
-_KEPT = ("status", "point", "box", "image_size", "raw", "kv", "timing_ms", "memory", "warnings")  # of Result.to_json
+_KEPT = (  # of Result.to_json
+    *("status", "point", "box", "image_size", "raw", "answer_tokens", "kv", "timing_ms", "memory", "warnings"),
+)
 _NOT_ANSWERING = ("capture", "load", "total")  # all others are the latency of an answer, reading the screenshot too:
 # where another sample had it read, the "shared" stage has that time, so a latency is that of a single question
 
@@ -27,12 +29,14 @@ class Locates(Protocol):
 
     def locate(self, instruction: str, image: "Screenshot") -> "Result": ...
 
+    def locate_batch(self, asked: "Sequence[tuple[str, Screenshot]]") -> "list[Result]": ...
+
 
 class Here:
-    """The run in this process; `cluster.Cluster` has the same face."""
+    """The run in this process; `cluster.Cluster` has the same face. batch: instructions answered at once."""
 
-    def __init__(self, locator: "Locator") -> None:
-        self._locator = locator
+    def __init__(self, locator: "Locator", batch: int = 1) -> None:
+        self._locator, self._batch = locator, batch
 
     def __enter__(self) -> "Here":
         return self
@@ -42,7 +46,7 @@ class Here:
 
     def settings(self, task: Task) -> dict[str, Any]:
         """What decides a row; loads the model."""
-        return fingerprint.settings(self._locator, task)
+        return fingerprint.settings(self._locator, task, self._batch)
 
     def run(
         self,
@@ -53,7 +57,7 @@ class Here:
         on_row: Callable[[dict[str, Any]], None] = lambda row: None,
     ) -> list[dict[str, Any]]:
         """See `run`."""
-        return run(samples, pictures, self._locator, journal, on_row)
+        return run(samples, pictures, self._locator, journal, on_row, self._batch)
 
 
 def run(
@@ -62,18 +66,32 @@ def run(
     locator: Locates,
     journal: Journal,
     on_row: Callable[[dict[str, Any]], None] = lambda row: None,
+    batch: int = 1,
 ) -> list[dict[str, Any]]:
     """One row a sample, in the order of the samples; rows that the journal has are not made again.
 
     pictures: where the screenshots are. Each screenshot is opened once, for all its samples, which follow one another,
     so that a locator that holds recent screenshots reads it once. Anything that goes wrong with one sample becomes its
-    row with status "error". on_row: called with each new row when it is safe on the disk.
+    row with status "error". on_row: called with each new row when it is safe on the disk. batch: how many samples are
+    answered at once, which may be about screenshots of different sizes.
     """
+    ready: list[tuple[Sample, Screenshot]] = []
+
+    def flush() -> None:
+        for (sample, _), said in zip(ready, answers(ready, locator), strict=True):
+            keep(journal, sample, said, on_row)
+        ready.clear()
+
     for name, group in missing(samples, journal):
         screenshot, broken = open_picture(pictures, name)
         for sample in group:
-            said = {"error": broken} if screenshot is None else answer(sample, screenshot, locator)
-            keep(journal, sample, said, on_row)
+            if screenshot is None:
+                keep(journal, sample, {"error": broken}, on_row)
+                continue
+            ready.append((sample, screenshot))
+            if len(ready) >= batch:
+                flush()
+    flush()
     return [journal.rows[sample.id] for sample in samples]
 
 
@@ -98,13 +116,31 @@ def answer(sample: Sample, screenshot: "Screenshot", locator: Locates) -> dict[s
     """What one row says about the answer: the result, the target, and whether it was hit; or the error."""
     try:
         target = sample.target(screenshot.size)
-        result = locator.locate(sample.instruction, screenshot)
+        return row(target, locator.locate(sample.instruction, screenshot))
     except Exception as error:
         return {"error": describe(error)}
+
+
+def answers(ready: "Sequence[tuple[Sample, Screenshot]]", locator: Locates) -> list[dict[str, Any]]:
+    """The same for several samples, answered at once. Where that fails, each is answered alone."""
+    if len(ready) < 2:
+        return [answer(sample, screenshot, locator) for sample, screenshot in ready]
+    try:
+        targets = [sample.target(screenshot.size) for sample, screenshot in ready]
+        results = locator.locate_batch([(sample.instruction, screenshot) for sample, screenshot in ready])
+        return [row(target, result) for target, result in zip(targets, results, strict=True)]
+    except Exception:
+        return [answer(sample, screenshot, locator) for sample, screenshot in ready]
+
+
+def row(target: "Target", result: "Result") -> dict[str, Any]:
+    """What a row says of a result, and whether it hit the target."""
     said = result.to_json()
     return {
         **{key: said[key] for key in _KEPT},
         **score(target, result.point, result.status),
+        "batch": result.batch,
+        "kept": result.kept and result.kept.to_json(),
         "point": result.point and result.point.to_json(),
         "latency_ms": round(_latency(result.timing_ms), 1),
         "error": None,
@@ -122,6 +158,8 @@ def _about(sample: Sample) -> dict[str, Any]:
         "image": sample.image,
         "instruction": sample.instruction,
         "group": sample.group,
+        "kind": sample.kind,
+        "source": sample.source,
         **({"groups": list(sample.groups)} if sample.groups else {}),
     }
 

@@ -31,7 +31,9 @@ class Run:
         """Model, method and budget, as short as they tell it from others."""
         budget = self.settings.get("budget")
         method = self.settings.get("method", "?")
-        return f"{self.settings.get('model', '?')} {method}{f' {budget}' if budget is not None else ''}"
+        note = self.settings.get("method_note")
+        of_method = f"{method}{f' {budget}' if budget is not None else ''}{f' ({note})' if note else ''}"
+        return f"{self.settings.get('model', '?')} {of_method}"
 
 
 def read_all(name: str | Path) -> list[Run]:

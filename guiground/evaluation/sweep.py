@@ -4,16 +4,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from guiground.errors import UsageError
 from guiground.evaluation import fingerprint
 from guiground.evaluation.annotations import Sample
 from guiground.evaluation.journal import Journal
-from guiground.evaluation.run import answer, keep, open_picture
+from guiground.evaluation.run import answer, keep, open_picture, row
 from guiground.evaluation.tables import Pictures
 from guiground.evaluation.tasks import Task
+from guiground.eviction import AFTER_PREFILL
 
 if TYPE_CHECKING:
     from guiground.locator import Locator
+    from guiground.screen import Screenshot
     from mixkv import Method
 
 
@@ -30,26 +31,21 @@ class Setting:
     @property
     def name(self) -> str:
         budget = self.settings["budget"]
-        return self.method.name if budget is None else f"{self.method.name} {budget}"
+        return self.method.title if budget is None else f"{self.method.title} {budget}"
 
 
-def grid(methods: str, budgets: str) -> list[tuple[str, str | None]]:
-    """Every method with every budget, as written with commas; "full" once, without one. Raises UsageError."""
-    named = [name.strip() for name in methods.split(",") if name.strip()]
-    sizes = [size.strip() for size in budgets.split(",") if size.strip()]
-    if not named or (not sizes and set(named) != {"full"}):
-        raise UsageError(f"there is nothing to sweep: methods '{methods}', budgets '{budgets}' (give one of each)")
-    cells = [(name, size) for name in named if name != "full" for size in sizes]
-    return list(dict.fromkeys([("full", None), *cells] if "full" in named else cells))
+def prepare(locator: "Locator", methods: Sequence["Method"], task: Task, batch: int = 1) -> list[Setting]:
+    """The settings in the order in which they answer: those first that look at most of a prompt's last queries.
 
-
-def prepare(locator: "Locator", methods: Sequence["Method"], task: Task) -> list[Setting]:
-    """The settings in the order in which they answer: those first that look at most of a prompt's last queries."""
+    batch: how many instructions about one screenshot are answered at once; 1 answers every setting by itself. What is
+    not chosen after the prefill runs alone.
+    """
     found = []
     for method in sorted(methods, key=lambda method: -method.reads):
         locator.eviction = method
-        settings = fingerprint.settings(locator, task)
-        found.append(Setting(method, settings, fingerprint.run_hash(settings), alone=not method.in_pieces))
+        alone = not method.in_pieces or locator.protocol != AFTER_PREFILL
+        settings = fingerprint.settings(locator, task, 1 if alone else batch)
+        found.append(Setting(method, settings, fingerprint.run_hash(settings), alone))
     return found
 
 
@@ -62,13 +58,14 @@ def check(
         screenshot, _ = open_picture(pictures, sample.image)
         if screenshot is None:
             continue
-        _forget(locator)
-        shared = {setting.run: _said(locator, setting, sample, screenshot) for setting in settings}
+        locator.forget()
+        shared = _together([setting for setting in settings if not setting.alone], [sample], screenshot, locator)
         for setting in settings:
-            _forget(locator)
-            if _said(locator, setting, sample, screenshot) != shared[setting.run]:
+            locator.forget()
+            locator.eviction = setting.method
+            if setting.run in shared and _said(answer(sample, screenshot, locator)) != _said(shared[setting.run][0]):
                 differing.add(setting.run)
-    _forget(locator)
+    locator.forget()
     return [replace(setting, alone=setting.alone or setting.run in differing) for setting in settings]
 
 
@@ -88,19 +85,23 @@ def sweep(
     for sample in samples:
         by_screenshot.setdefault(sample.image, []).append(sample)
     for name, group in by_screenshot.items():
-        opened = None
+        todo = {}
         for setting in settings:
             journal.turn_to(setting.run)
-            locator.eviction = setting.method
-            for sample in [sample for sample in group if not journal.finished(sample.id)]:
-                opened = opened or open_picture(pictures, name)
-                screenshot, broken = opened
-                if setting.alone:
-                    _forget(locator)
-                said = {"error": broken} if screenshot is None else answer(sample, screenshot, locator)
-                keep(journal, sample, said, on_row)
-            if setting.alone:
-                _forget(locator)
+            todo[setting.run] = [sample for sample in group if not journal.finished(sample.id)]
+        if not any(todo.values()):
+            continue
+        screenshot, broken = open_picture(pictures, name)
+        for part in _parts(settings, todo):
+            wanted = todo[part[0].run]
+            if screenshot is None:
+                said = {setting.run: [{"error": broken} for _ in wanted] for setting in part}
+            else:
+                said = _together(part, wanted, screenshot, locator)
+            for setting in part:
+                journal.turn_to(setting.run)
+                for sample, of_sample in zip(wanted, said[setting.run], strict=True):
+                    keep(journal, sample, of_sample, on_row)
     rows = {}
     for setting in settings:
         journal.turn_to(setting.run)
@@ -108,11 +109,57 @@ def sweep(
     return rows
 
 
-def _said(locator: "Locator", setting: Setting, sample: Sample, screenshot: Any) -> tuple[Any, ...]:
-    locator.eviction = setting.method
-    row = answer(sample, screenshot, locator)
-    return row.get("raw"), row.get("point"), row.get("kv"), (row["error"] or {}).get("message")
+def _parts(settings: Sequence[Setting], todo: dict[str, list[Sample]]) -> list[list[Setting]]:
+    """The settings that answer at once: those that have the same samples to do; by itself, what runs alone."""
+    parts: dict[Any, list[Setting]] = {}
+    for setting in settings:
+        same = setting.run if setting.alone else tuple(sample.id for sample in todo[setting.run])
+        parts.setdefault(same, []).append(setting)
+    return [part for part in parts.values() if todo[part[0].run]]
 
 
-def _forget(locator: "Locator") -> None:
-    locator._recent.clear()  # so that the screenshot is read anew
+def _together(
+    settings: Sequence[Setting], samples: Sequence[Sample], screenshot: "Screenshot", locator: "Locator"
+) -> dict[str, list[dict[str, Any]]]:
+    """What every setting says of the samples; one by one where a setting runs alone or a batch is one answer."""
+    batch = min((setting.settings["batch"] for setting in settings), default=1)
+    if batch > 1 and not settings[0].alone:
+        said: dict[str, list[dict[str, Any]]] = {setting.run: [] for setting in settings}
+        for start in range(0, len(samples), batch):
+            part = samples[start : start + batch]
+            of_part = replayed([setting.method for setting in settings], part, screenshot, locator)
+            if of_part is None:
+                break
+            for setting, rows in zip(settings, of_part, strict=True):
+                said[setting.run] += rows
+        else:
+            return said
+    said = {}
+    for setting in settings:
+        said[setting.run] = []
+        for sample in samples:
+            if setting.alone:
+                locator.forget()
+            locator.eviction = setting.method
+            said[setting.run].append(answer(sample, screenshot, locator))
+        if setting.alone:
+            locator.forget()
+    return said
+
+
+def replayed(
+    methods: Sequence["Method"], samples: Sequence[Sample], screenshot: "Screenshot", locator: "Locator"
+) -> list[list[dict[str, Any]]] | None:
+    """For each method what `answer` says of the samples, from one reading of each prompt; None where that fails."""
+    try:
+        targets = [sample.target(screenshot.size) for sample in samples]
+        results = locator.replay([(sample.instruction, screenshot) for sample in samples], methods)
+        untimed = {"latency_ms": None}  # how long one answer takes by itself was not seen
+        return [[row(*pair) | untimed for pair in zip(targets, of, strict=True)] for of in results]
+    except Exception:
+        return None  # what goes wrong is told where each is answered alone
+
+
+def _said(row: dict[str, Any]) -> tuple[Any, ...]:
+    kv = {name: value for name, value in (row.get("kv") or {}).items() if name != "bytes_held"}  # with or without room
+    return row.get("raw"), row.get("point"), kv, (row["error"] or {}).get("message")

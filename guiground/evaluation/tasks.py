@@ -122,7 +122,7 @@ def resolve(name: str, data: Path | None = None, images: Path | None = None, ins
 
     instruction: the field with the instruction, where it is not the task's own; the task is then named after it too.
     """
-    if name.lower().endswith(SUFFIXES) or (name not in names() and Path(name).is_file()):
+    if name.lower().endswith(SUFFIXES) or (name not in names() and Path(name).exists()):
         found = from_file(Path(name), images)
     else:
         found = locate(find(name), data, images)
@@ -151,16 +151,23 @@ def locate(task: Task, data: Path | None, images: Path | None = None) -> Found:
 
 
 def from_file(path: Path, images: Path | None = None) -> Found:
-    """An annotation file as a task of its own, named after the file.
+    """An annotation file, or a folder with several, as a task of its own, named after it.
 
     It is grouped as the benchmark screenspot is; names of pictures are relative to `images`, else to the file's folder.
     """
-    if not path.is_file():
-        raise UsageError(f"no such annotation file: '{path}' (give a .json, .jsonl or .parquet file, or a task's name)")
+    files = _files(path, [f"*{suffix}" for suffix in SUFFIXES]) if path.is_dir() else (path,)
+    if not files or not files[0].is_file():
+        raise UsageError(
+            f"no such annotation file: '{path}' (give a .json, .jsonl or .parquet file, a folder of these, or a task)"
+        )
+    if len({file.suffix for file in files}) > 1:
+        raise UsageError(
+            f"'{path}' holds {', '.join(file.name for file in files)}: name one (they are of several kinds)"
+        )
     style = find("screenspot")
-    layout = Layout(annotations=(path.name,))
-    task = Task(path.stem, layout, title=path.name, metric=style.metric, groups=style.groups)
-    return Found(task, (path,), _picture_folder(images) if images else path.parent)
+    layout = Layout(annotations=tuple(file.name for file in files))
+    task = Task(path.resolve().stem, layout, title=path.name, metric=style.metric, groups=style.groups)
+    return Found(task, files, _picture_folder(images) if images else files[0].parent)
 
 
 def folder() -> Path:

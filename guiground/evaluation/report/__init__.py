@@ -9,6 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 from guiground.evaluation import comparison, summary
+from guiground.evaluation.breakdown import BY
 from guiground.evaluation.report.charts import COLOURS, Mark, chart
 from guiground.evaluation.report.gallery import gallery
 from guiground.evaluation.runs import Run
@@ -57,9 +58,11 @@ def html(found: Numbers, pictures: int = 150) -> str:
     return template.render(
         found=found,
         charts=_charts(found, series, colours),
-        groups=sorted({group for measured in found.summaries for group in measured["groups"]}),
+        breakdowns=breakdowns(found),
+        of_class=of_class,
         colours=[colours[name] for name in series],
         shots=shots,
+        kept_runs=sorted({said.run for shot in shots for said in shot.answers if said.kept}),
         screens=screens,
         sizes=list(dict.fromkeys(shot.size for shot in shots)),
         shot_groups=sorted({shot.group for shot in shots}),
@@ -73,8 +76,8 @@ def markdown(found: Numbers) -> str:
     lines = [
         f"# {found.task}",
         "",
-        "| run | n | accuracy % | 95 % interval | macro % | tokens held | cache MiB | p50 ms | p95 ms |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+        "| run | n | accuracy % | 95 % interval | macro % | tokens held | cache MiB | p50 ms | p95 ms | tokens/s |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for label, measured in zip(found.labels, found.summaries, strict=True):
         low, high = measured["ci95"]
@@ -86,7 +89,8 @@ def markdown(found: Numbers) -> str:
             f"{100 * low:.1f} - {100 * high:.1f}",
         ]
         cells += [f"{100 * measured['macro']:.1f}", _maybe(kv["tokens_held"]), _maybe(kv["bytes_held"], 2**20, 2)]
-        lines.append(_line([*cells, _maybe(latency["p50"]), _maybe(latency["p95"])]))
+        speed = _maybe(measured["tokens_per_second"], digits=1)
+        lines.append(_line([*cells, _maybe(latency["p50"]), _maybe(latency["p95"]), speed]))
     if found.comparisons:
         lines += ["", f"Against {found.labels[0]}:", "", "| run | won | lost | difference | 95 % interval | p (Holm) |"]
         lines.append("| --- | ---: | ---: | ---: | ---: | ---: |")
@@ -95,8 +99,25 @@ def markdown(found: Numbers) -> str:
             lines.append(
                 _line([one.other, one.won, one.lost, f"{100 * one.difference:+.1f}", interval, f"{one.p_holm:.3g}"])
             )
+    for title, names in breakdowns(found):
+        lines += ["", _line([title, *found.labels]), _line(["---", *["---:"] * len(found.labels)])]
+        for name in names:
+            shares = [of_class(measured, title, name) for measured in found.summaries]
+            lines.append(_line([name, *("" if share is None else _share(share) for share in shares)]))
     lines += ["", "A hit lies in the closed box or outline; accuracy is over all targets (micro).", ""]
     return "\n".join(lines)
+
+
+def breakdowns(found: Numbers) -> list[tuple[str, list[str]]]:
+    """What the targets are told apart by, and the classes of each: the groups, and what has several classes."""
+    kinds = [("group", list(dict.fromkeys(name for one in found.summaries for name in one["groups"])))]
+    kinds += [(by, list(dict.fromkeys(name for one in found.summaries for name in one["by"][by]))) for by in BY]
+    return [(by, names) for by, names in kinds if by == "group" or len(names) > 1]
+
+
+def of_class(measured: dict[str, Any], by: str, name: str) -> dict[str, Any] | None:
+    """What a run got in a class; None where it has no targets of it."""
+    return (measured["groups"] if by == "group" else measured["by"][by]).get(name)
 
 
 def table(found: Numbers) -> str:
@@ -138,7 +159,7 @@ def _charts(found: Numbers, series: Sequence[str], colours: dict[str, str]) -> l
             for name, label, m in zip(series, found.labels, found.summaries, strict=True)
             if value(m) is not None
         ]
-        if marks:
+        if len(marks) > 1:
             drawn.append((title, chart(marks, title, unit, colours)))
     legend = "".join(
         f'<span><i style="background:{colour}"></i>{_escape(name)}</span>' for name, colour in colours.items()
@@ -154,6 +175,11 @@ def _escape(text: str) -> str:
 
 def _line(cells: Sequence[Any]) -> str:
     return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
+
+
+def _share(share: dict[str, Any]) -> str:
+    low, high = share["ci95"]
+    return f"{100 * share['accuracy']:.1f} ({100 * low:.1f} - {100 * high:.1f}), n {share['n']:,}"
 
 
 def _maybe(value: float | None, unit: float = 1, digits: int = 0) -> str:

@@ -2,27 +2,32 @@
 
 import base64
 import io
+import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from guiground.errors import GuigroundError
+from guiground.evaluation.breakdown import size_class
 from guiground.evaluation.runs import Run
 from guiground.evaluation.tables import Embedded, Folder, Pictures
+from guiground.kept import KeptTokens
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 _WHOLE = 900  # pixels of the longer side of a screenshot in the report
+_DARKEST = 150  # of 255: how dark a part of the screenshot is shown that no head holds
 _DETAIL = 300  # pixels of the sides of the detail around the target
-_SIZES = ((16, "under 16 px"), (32, "16 - 32 px"), (64, "32 - 64 px"), (float("inf"), "over 64 px"))
-NO_TARGET = "nothing to find"
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one run said: its number in the report, the verdict, point and box in pixels, and the words of the model."""
+    """What one run said: its number in the report, the verdict, point and box in pixels, and the words of the model.
+
+    kept: a shade (data URI) over what the cache no longer holds of the screenshot; shade: its width and height there.
+    """
 
     run: int
     hit: bool
@@ -30,6 +35,8 @@ class Answer:
     point: list[float] | None
     box: list[float] | None
     raw: str
+    kept: str = ""
+    shade: tuple[float, float] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +57,6 @@ class Shot:
     detail: str
     frame: tuple[int, int, int, int] | None
     answers: tuple[Answer, ...]
-
-
-def size_class(target: Sequence[float] | None) -> str:
-    """How large a target is, by its shorter side in pixels of the screenshot."""
-    if target is None:
-        return NO_TARGET
-    side = min(target[2] - target[0], target[3] - target[1])
-    return next(name for limit, name in _SIZES if side < limit)
 
 
 def gallery(runs: Sequence[Run], most: int) -> tuple[list[Shot], list[str]]:
@@ -105,7 +104,27 @@ def _shot(runs: Sequence[Run], identity: str, screens: "_Screens") -> Shot:
 
 def _answer(number: int, row: dict[str, Any]) -> Answer:
     raw = row.get("raw") or (row.get("error") or {}).get("message", "")
-    return Answer(number, bool(row["hit"]), row["status"], row.get("point"), row.get("box"), raw[:400])
+    said = Answer(number, bool(row["hit"]), row["status"], row.get("point"), row.get("box"), raw[:400])
+    try:
+        kept = KeptTokens.from_json(row["kept"]) if row.get("kept") else None
+    except (KeyError, ValueError, TypeError, zlib.error):  # a row that somebody changed
+        kept = None
+    if kept is None:
+        return said
+    shade = (kept.columns * kept.cell[0], kept.rows * kept.cell[1])
+    return replace(said, kept=_shade(kept), shade=shade)
+
+
+def _shade(kept: KeptTokens) -> str:
+    """A picture with a pixel a token: dark where no head holds it, clear where a quarter of all heads or more do."""
+    from PIL import Image
+
+    alpha = Image.frombytes("L", (kept.columns, kept.rows), kept.shares)
+    alpha = alpha.point([round(_DARKEST * max(0, 1 - share / 64)) for share in range(256)])
+    picture = Image.merge("LA", (Image.new("L", alpha.size, 0), alpha))
+    file = io.BytesIO()
+    picture.save(file, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
 
 
 class _Screens:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ def result(instruction: str, status: str, point: Point | None) -> Result:
         timing_ms={"capture": 5.0, "load": 900.0, "prepare": 10.0, "generate": 30.0, "parse": 0.0, "total": 945.0},
         memory=MemoryUse(100, 1024, None, "process"),
         raw=str(point),
+        answer_tokens=9,
     )
 
 
@@ -36,6 +38,11 @@ class FakeLocator:
     def __init__(self, answers: dict[str, tuple[float, float] | str | BaseException]) -> None:
         self.answers = answers
         self.asked: list[str] = []
+        self.batches: list[int] = []
+
+    def locate_batch(self, asked: list[tuple[str, object]]) -> list[Result]:
+        self.batches.append(len(asked))
+        return [replace(self.locate(*one), batch=len(asked)) for one in asked]
 
     def locate(self, instruction: str, image: object) -> Result:
         self.asked.append(instruction)

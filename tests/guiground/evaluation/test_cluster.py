@@ -11,6 +11,9 @@ import pytest
 from click.testing import CliRunner
 
 from guiground.cli import group
+from guiground.evaluation import annotations, fingerprint, tasks
+from guiground.evaluation.cluster import Worker
+from guiground.evaluation.run import open_picture
 
 ray = pytest.importorskip("ray", reason="needs Ray (extra ray)")
 ROOT = Path(__file__).parents[3]
@@ -70,3 +73,16 @@ def test_two_workers_make_the_rows_of_one_process_though_one_is_killed(
     assert ran.exception is None, ran.exception
     assert json.loads(ran.stdout)["errors"] == 0
     assert answers("ray") == answers("here")
+
+
+def test_a_worker_answers_in_batches_as_one_by_one(tiny_checkpoint, write_json, target):
+    found = tasks.from_file(write_json([target(number, img_filename="pc_0.png") for number in range(1, 6)]))
+    samples, (screenshot, _) = annotations.load(found), open_picture(found.pictures, "pc_0.png")
+    said = {}
+    for batch in (1, 3):
+        worker = Worker({"model": str(tiny_checkpoint("nano")), "budget": "16", "device": "cpu"}, batch)
+        run = fingerprint.run_hash(worker.settings(found.task))
+        said[batch] = worker.answers(run, found.task, samples, screenshot)
+    assert [row["batch"] for row in said[3]] == [3, 3, 3, 2, 2] and {row["batch"] for row in said[1]} == {1}
+    for alone, together in zip(said[1], said[3], strict=True):
+        assert all(alone[field] == together[field] for field in ("status", "raw", "point", "hit", "kept", "error"))

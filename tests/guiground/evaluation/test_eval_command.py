@@ -32,7 +32,7 @@ def invoke(monkeypatch, fake_locator):
     def about(task):
         return {"task": {"name": task.name, "version": 1}, "versions": {"python": "3"}}
 
-    monkeypatch.setattr(fingerprint, "settings", lambda locator, task: settings | about(task))
+    monkeypatch.setattr(fingerprint, "settings", lambda locator, task, batch=1: settings | about(task))
 
     def run(*arguments, answers=ANSWERS):
         locator = fake_locator(answers)
@@ -66,7 +66,7 @@ def test_json_is_one_object_with_every_promised_field(invoke, targets):
     assert (code, err) == (0, "")
     measured = json.loads(out)
     assert measured["macro_ci95"][0] < 0.5 < measured["macro_ci95"][1]
-    assert measured | {"ci95": 0, "macro_ci95": 0, "groups": 0, "versions": 0, "run": 0} == {
+    assert measured | {"ci95": 0, "macro_ci95": 0, "groups": 0, "by": 0, "versions": 0, "run": 0} == {
         "task": "targets",
         "n": 4,
         "hits": 2,
@@ -80,8 +80,18 @@ def test_json_is_one_object_with_every_promised_field(invoke, targets):
         "refused": 1,
         "errors": 0,
         "screenshots": 3,
+        "by": 0,
+        "answer_tokens": 9,
+        "tokens_per_second": pytest.approx(300),
+        "batch": 1,
         "latency_ms": {"p50": 40.0, "p95": 40.0},
-        "memory": {"weights_bytes": 100, "cache_bytes": 1024, "peak_bytes": None, "peak_of": "process"},
+        "memory": {
+            "weights_bytes": 100,
+            "cache_bytes": 1024,
+            "prefill_bytes": None,
+            "peak_bytes": None,
+            "peak_of": "process",
+        },
         "model": "fake",
         "kv": {
             "method": "mixkv",
@@ -102,6 +112,27 @@ def test_json_is_one_object_with_every_promised_field(invoke, targets):
     }
     assert measured["groups"]["desktop/text"]["n"] == 2
     assert measured["groups"]["desktop/text"]["accuracy"] == 0.5
+
+
+def test_classes_and_an_estimate_are_told_where_asked_for(invoke, targets):
+    code, out, _, _ = invoke(targets, "--by", "kind,wording,screen", "--estimate", 1000)
+    assert code == 0
+    assert re.search(r"^ kind +n", out, re.MULTILINE) and re.search(r"^ icon +2 +1 +50.0", out, re.MULTILINE)
+    assert re.search(r"^ name +4 +2", out, re.MULTILINE) and re.search(r"^ 100x80 +4 +2", out, re.MULTILINE)
+    assert "1,000 screenshots x 0.000 s + 1,333 instructions x 0.040 s" in out
+    assert "answers of 9.0 tokens (mean), 300.0 tokens a second" in out
+    assert invoke(targets, "--by", "colour")[0] == 2
+
+
+def test_batches_go_over_screenshots_and_change_no_row(invoke, targets, tmp_path):
+    _, out, _, locator = invoke(targets, "--batch-size", 3, "--out", tmp_path / "batch", "--json")
+    assert locator.batches == [3]  # and the one that is left, by itself
+    together = [json.loads(line) for line in (tmp_path / "batch/rows.jsonl").read_text().splitlines()]
+    invoke(targets, "--out", tmp_path / "alone")
+    alone = [json.loads(line) for line in (tmp_path / "alone/rows.jsonl").read_text().splitlines()]
+    assert [row["batch"] for row in together] == [3, 3, 3, 1] and [row["batch"] for row in alone] == [1] * 4
+    assert [row | {"batch": 1, "run": ""} for row in together] == [row | {"run": ""} for row in alone]
+    assert json.loads(out)["batch"] == 3
 
 
 def test_the_table_is_on_stdout_and_plain_where_nobody_looks(invoke, targets):
@@ -230,7 +261,7 @@ def test_a_real_model_runs_resumes_and_is_told_apart_by_its_settings(tiny_checkp
     first, _ = measure("--budget", 16, *out)
     assert first["n"] == 4
     assert first["errors"] == 0
-    assert first["kv"]["method"] == "mixkv"
+    assert first["kv"]["method"] == "gistkv"
     assert first["kv"]["tokens_held"] < first["kv"]["tokens_seen"]
     assert first["kv"]["bytes_held"] < first["kv"]["bytes_full"]
     again, err = measure("--budget", 16, *out)

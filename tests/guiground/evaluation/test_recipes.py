@@ -11,8 +11,6 @@ from guiground.errors import ModelError, UsageError
 from guiground.evaluation import recipes, runs, tasks
 from guiground.models import catalogue
 
-PLANNED = {"guikv"}  # methods that a recipe names before mixkv has them
-
 
 @pytest.mark.parametrize("name", recipes.names())
 def test_every_recipe_names_what_there_is(name):
@@ -22,7 +20,8 @@ def test_every_recipe_names_what_there_is(name):
     assert recipe.headline in ("micro", "macro") and recipe.dtype == "bfloat16"
     assert all((recipe.title, recipe.about, recipe.paper.startswith("https://arxiv.org/")))
     for setting in recipe.settings:
-        assert setting.method in mixkv.METHODS or setting.method in PLANNED
+        assert setting.method in mixkv.METHODS
+        mixkv.make_method(setting.method, **setting.more)
         assert (setting.budget is None) == (setting.method == "full")
         if setting.budget:
             mixkv.parse_budget(setting.budget)
@@ -37,6 +36,10 @@ def test_the_table_of_mixkv_is_whole_and_its_methods_have_the_paper_s_settings()
     numbers = {(s.method, s.budget): s.paper for s in recipe.settings if s.paper is not None}
     assert numbers[("mixkv", "128")] - numbers[("snapkv", "128")] == pytest.approx(8.0)
     assert numbers[("mixkv-adakv", "64")] - numbers[("adakv", "64")] == pytest.approx(9.0)
+    counts = dict(zip(recipe.settings[0].groups, (290, 211, 194, 140, 234, 203), strict=True))  # of ScreenSpot-v2
+    for setting in recipe.settings:  # the paper's averages are over all targets
+        mean = sum(counts[name] * share for name, share in setting.groups.items()) / 1272
+        assert mean == pytest.approx(setting.paper, abs=0.11)
     method = mixkv.make_method("mixkv-adakv", budget=64)
     assert (method.window, method.kernel, method.pool, method.gqa, method.floor_ratio) == (32, 5, "avg", "mean", 0.2)
     spec = catalogue.find(recipe.record).spec

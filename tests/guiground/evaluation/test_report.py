@@ -15,11 +15,12 @@ from PIL import Image
 from guiground.cli import group
 from guiground.errors import UsageError
 from guiground.evaluation import report, runs
+from guiground.evaluation.breakdown import size_class
 from guiground.evaluation.journal import Journal
 from guiground.evaluation.report import charts
-from guiground.evaluation.report.gallery import size_class
 from guiground.evaluation.targets import score
 from guiground.geometry import Box, Point
+from guiground.kept import KeptTokens
 
 NASTY = '</script><script>document.title="broken"</script><b onclick=alert(1)>"quoted" & 目标'
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -48,6 +49,7 @@ def row(run, place, point, status="found"):
             "bytes_full": 4 << 20,
             "bytes_held": 1 << 20,
         },
+        "kept": KeptTokens(4, 3, bytes([0, 255, 16, 64] * 3), (40, 40)).to_json() if run == "b" else None,
         "memory": {"weights_bytes": 100, "kv_bytes": 1 << 20, "peak_bytes": None, "peak_of": "process"},
         "error": None,
     }
@@ -118,7 +120,7 @@ def test_the_three_forms_say_the_same_numbers(kept, page):
     rows = {(line["run"], line["group"]): line for line in csv.DictReader(io.StringIO(report.table(found)))}
     assert (rows["a", "all"]["hits"], rows["a", "all"]["n"], rows["a", "all"]["accuracy"]) == ("9", "12", "0.750000")
     assert rows["b", "web/icon"]["n"] == "6"
-    assert "| nano full | 12 | 75.0 | 46.8 - 91.1 | 75.0 | 300 | 1.00 | 40 | 40 |" in written
+    assert "| nano full | 12 | 75.0 | 46.8 - 91.1 | 75.0 | 300 | 1.00 | 40 | 40 |  |" in written
     assert "| nano mixkv 64 | 2 | 5 | -25.0 |" in written
     for part in (
         "<b>75.0</b>",
@@ -146,6 +148,9 @@ def test_the_page_renders_filters_and_says_nothing_on_the_console(page):
     seen.push(document.querySelectorAll(".shot .target").length);
     seen.push([...document.querySelectorAll(".chart")].every(chart => chart.getBoundingClientRect().height > 100));
     seen.push([...document.querySelectorAll("use")].every(use => use.getBoundingClientRect().width > 50));
+    const shaded = () => [...document.querySelectorAll(".kept")].filter(shade => !shade.hasAttribute("hidden")).length;
+    const choice = document.getElementById("kept");
+    seen.push(shaded()); choice.value = ""; choice.dispatchEvent(new Event("change")); seen.push(shaded());
     document.body.dataset.seen = seen.join(" ");
     """
     dom, console = in_browser(page, script)
@@ -154,7 +159,7 @@ def test_the_page_renders_filters_and_says_nothing_on_the_console(page):
     seen = re.search(r'data-seen="([^"]*)"', dom).group(1)
     # misses of any run 8, of run a 3 (9, 10, 11), of these web/icon 9 and 11, ...
     assert seen.startswith("8=8 shown 3=3 shown 2=2 shown ")
-    assert seen.endswith("12=12 shown 24 true true")
+    assert seen.endswith("12=12 shown 24 true true 24 0")  # shades in two pictures each of run b, then none
 
 
 @browser

@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from guiground import answering
+from guiground import answering, eviction
 from guiground.cli import group
 from guiground.errors import UsageError
 from guiground.evaluation import sweep
@@ -42,7 +42,9 @@ def test_a_sweep_makes_the_rows_of_plain_runs_and_reads_each_screenshot_once(
     monkeypatch.setattr(answering, "read", lambda *arguments: reads.append(1) or real(*arguments))
     model = ("-m", tiny_checkpoint("nano"), "--device", "cpu")
     grid = ("--methods", "full,snapkv,mixkv,mixkv-adakv", "--budgets", "16,40")
-    out, _ = call("sweep", targets, *model, *grid, "--check", 0, "--out", tmp_path / "sweep", "--json")
+    out, _ = call(
+        "sweep", targets, *model, *grid, "--check", 0, "--batch-size", 1, "--out", tmp_path / "sweep", "--json"
+    )
     assert len(reads) == 3  # screenshots, for 4 targets and 7 settings
     found = json.loads(out)["runs"]
     cells = [("full", None), *((name, size) for name in ("snapkv", "mixkv", "mixkv-adakv") for size in ("16", "40"))]
@@ -54,36 +56,74 @@ def test_a_sweep_makes_the_rows_of_plain_runs_and_reads_each_screenshot_once(
     assert len(plain) == 12 and len(swept) == 28
     assert {key: swept[key] for key in plain} == plain
     reads.clear()
-    again, _ = call("sweep", targets, *model, *grid, "--check", 0, "--out", tmp_path / "sweep", "--json")
+    again, _ = call(
+        "sweep", targets, *model, *grid, "--check", 0, "--batch-size", 1, "--out", tmp_path / "sweep", "--json"
+    )
     assert reads == [] and json.loads(again) == json.loads(out)
 
 
 def test_a_setting_that_answers_otherwise_is_found_and_runs_on_its_own(tiny_checkpoint, targets, monkeypatch):
-    real = sweep._said
+    real = sweep.answer
     asked = []
 
-    def odd(locator, setting, sample, screenshot):
-        asked.append(setting.name)
-        said = real(locator, setting, sample, screenshot)
-        return (*said, len(asked)) if setting.name == "snapkv 16" else said
+    def odd(sample, screenshot, locator):
+        asked.append(locator.method)
+        said = real(sample, screenshot, locator)
+        return said | {"raw": "something else"} if locator.method == "snapkv" else said
 
-    monkeypatch.setattr(sweep, "_said", odd)
+    monkeypatch.setattr(sweep, "answer", odd)
     arguments = ("-m", tiny_checkpoint("nano"), "--device", "cpu", "--methods", "full,snapkv,mixkv", "--budgets", "16")
     out, err = call("sweep", targets, *arguments, "--check", 1)
-    assert len(asked) == 2 * 3
+    assert asked[:3] == ["snapkv", "mixkv", "full"] and asked[3:] == ["snapkv"] * 4
     assert err.count("runs on its own") == 1 and "note: snapkv 16 reads screenshots in its own way" in err
     assert [line.split()[0] for line in out.splitlines() if line.strip().startswith(("full", "snapkv", "mixkv"))] == [
         "full", "snapkv", "mixkv",
     ]  # fmt: skip
 
 
+def test_a_sweep_in_batches_gives_the_answers_of_plain_runs_and_reads_each_prompt_once(
+    tiny_checkpoint, targets, tmp_path
+):
+    model = ("-m", tiny_checkpoint("qwen2_5_vl"), "--device", "cpu", "--max-pixels", 60_000)
+    grid = ("--methods", "full,snapkv,mixkv,mixkv-adakv,hybridkv,h2o,guikv,fastv", "--budgets", "16,30%")
+    _, err = call(
+        "sweep", targets, *model, *grid, "--limit", 3, "--out", tmp_path / "sweep", "--markdown", tmp_path / "t.md"
+    )
+    assert err.count("runs on its own") == 1 and "note: fastv" in err
+    assert "14 settings x 3 targets in" in err
+    swept = {}
+    for run in (json.loads(path.read_text()) for path in (tmp_path / "sweep").glob("run-*.json")):
+        swept[run["settings"]["method"], run["settings"]["budget"]] = run["run"]
+    rows = kept(tmp_path / "sweep")
+    for method, budget in (
+        ("full", None),
+        ("mixkv", "30%"),
+        ("mixkv-adakv", "16"),
+        ("hybridkv", "30%"),
+        ("guikv", "16"),
+    ):
+        settings = ("--method", method) if budget is None else ("--method", method, "--budget", budget)
+        call("eval", targets, *model, *settings, "--limit", 3, "--out", tmp_path / method)
+        for (_, identity), row in kept(tmp_path / method).items():
+            other = rows[swept[method, budget], identity]
+            for field in ("status", "point", "raw", "hit", "answer_tokens", "kept"):
+                assert other[field] == row[field], (method, field)
+            assert other["kv"]["tokens_held"] == row["kv"]["tokens_held"] and other["batch"] > 1
+    lines = (tmp_path / "t.md").read_text().splitlines()
+    assert lines[2] == "| method | all | 16 | 30% |"
+    assert [line.split()[1] for line in lines[4:12]] == [
+        "full", "snapkv", "mixkv", "mixkv-adakv", "hybridkv", "h2o", "guikv", "fastv",
+    ]  # fmt: skip
+    assert sum(line.startswith("| mixkv | ") and " snapkv " in line for line in lines) == 2
+
+
 def test_the_grid_has_full_once_and_wants_both_sides():
-    assert sweep.grid("full, snapkv,mixkv", "16,10%") == [
+    assert eviction.cells("full, snapkv,mixkv", "16,10%") == [
         ("full", None), ("snapkv", "16"), ("snapkv", "10%"), ("mixkv", "16"), ("mixkv", "10%"),
     ]  # fmt: skip
-    assert sweep.grid("full", "") == [("full", None)]
+    assert eviction.cells("full", "") == [("full", None)]
     for methods, budgets in (("", "16"), ("mixkv", ""), (",", ",")):
-        with pytest.raises(UsageError, match="nothing to sweep"):
-            sweep.grid(methods, budgets)
+        with pytest.raises(UsageError, match="nothing to show"):
+            eviction.cells(methods, budgets)
     with pytest.raises(UsageError, match="unknown method 'snap'"):
         call("sweep", "desk", "--methods", "snap", "--budgets", "16")
