@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
     from guiground.screen import Monitor
 
-AROUND = 80  # desktop units on each side of the target in which a change counts as its own; for text, above and below
-SETTLE_SECONDS = 1.0  # how long a change is waited for
+AROUND = 80  # desktop units above and below the target in which a change counts as its own
+ASIDE = 240  # the same to its left and right: the box that is ticked stands at the start of its words
+SETTLE_SECONDS = 3.0  # how long a change is waited for; on a busy machine a dialog takes more than one
 _DIFFERENT = 12  # of 255: a smaller difference of a colour is noise
 _VERBS = {"doubleclick": "double-click", "rightclick": "right-click", "drag": "drag from"}
 _BUTTONS = {"click": ("left", 1), "doubleclick": ("left", 2), "rightclick": ("right", 1)}
@@ -116,7 +117,7 @@ def perform(action: Action) -> None:
 
 
 def perform_and_compare(action: Action) -> Change:
-    """Does it, and tells what changed on the screen within a second: around the target, or anywhere if it has none."""
+    """Does it, and tells what changed on the screen soon after: around the target, or anywhere if it has none."""
     from guiground.screen import grab, monitors
 
     target = action.to or action.point
@@ -126,7 +127,7 @@ def perform_and_compare(action: Action) -> Change:
     before = grab(home)
     place = target and before.to_desktop.inverse().apply(target)
     reach = AROUND * before.monitor.scale
-    aside = before.size.width if action.kind == "type" else reach  # text appears at the start of a field
+    aside = before.size.width if action.kind == "type" else ASIDE * before.monitor.scale  # text starts a field
     around = place and Box(place.x - aside, place.y - reach, place.x + aside, place.y + reach)
     perform(action)
     deadline = time.monotonic() + SETTLE_SECONDS

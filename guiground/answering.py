@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from guiground.models.image import Patches
     from guiground.models.load import Grounder, Inputs
     from mixkv import CompressedCache
+    from mixkv.branches import Branch
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,8 @@ class Memory:
     ids: the tokens read, up to the last one of the picture; none where the method wants the whole prompt at once and
     the picture was only cut into patches. cache: of these tokens, its prompt still open. offset: from
     the index of a later token to its position, which is not the same because a picture counts by its longer side.
-    picture: what was seen, without the pixel values if they are read. read_ms: how long all that took.
+    picture: what was seen, without the pixel values if they are read. read_ms, read_bytes: how long all that took, and
+    by how much memory rose meanwhile, if anybody can tell.
     """
 
     ids: tuple[int, ...]
@@ -31,6 +33,7 @@ class Memory:
     offset: int
     picture: "Patches"
     read_ms: float = 0.0
+    read_bytes: int | None = None
 
     def fits(self, inputs: "Inputs") -> bool:
         """Whether the prompt begins with what was read; not so where another instruction comes before the picture."""
@@ -129,28 +132,96 @@ def read(grounder: "Grounder", inputs: "Inputs", picture: "Patches") -> Memory:
 
 
 def answer(
-    grounder: "Grounder", inputs: "Inputs", memory: Memory, seed: int | None = None
+    grounder: "Grounder", inputs: "Inputs", memory: Memory, seed: int | None = None, strict: bool = False
 ) -> tuple[Generated, "CompressedCache"]:
     """The answer to the prompt, whose beginning is not read again, and the cache it leaves. The memory is unchanged.
 
-    seed: for a sampled answer instead of the greedy one.
+    seed: for a sampled answer instead of the greedy one. strict: evict before the prompt's last token is read.
     """
     import torch
 
-    cache, ids = memory.cache.branch(), inputs.tensors["input_ids"]
-    if not memory.ids:
-        return generate(grounder, inputs.tensors, cache, seed), cache
-    positions = (
-        torch.arange(ids.shape[1], device=ids.device).expand(3, 1, -1) + memory.offset
-    )  # right after the picture
-    later = {"input_ids": ids, "attention_mask": inputs.tensors["attention_mask"], "position_ids": positions}
-    return generate(grounder, later, cache, seed), cache
+    cache, tensors = memory.cache.branch(), inputs.tensors
+    if not cache.prompt_ended:
+        cache.note_kept()
+    if memory.ids:
+        ids = tensors["input_ids"]
+        positions = torch.arange(ids.shape[1], device=ids.device).expand(3, 1, -1) + memory.offset  # after the picture
+        tensors = {"input_ids": ids, "attention_mask": tensors["attention_mask"], "position_ids": positions}
+    if strict:
+        tensors = read_but_last(grounder, tensors, cache)
+    return generate(grounder, tensors, cache, seed), cache
+
+
+def read_but_last(grounder: "Grounder", tensors: dict, cache: "CompressedCache") -> dict:
+    """Reads a prompt up to its last token and evicts then; returns the prompt for `generate`, to go on with the token.
+
+    The cache may hold the prompt's beginning, if `tensors` have the positions.
+    """
+    import torch
+
+    reader, seen = grounder.model.model, cache.get_seq_length()
+    if "position_ids" not in tensors:
+        placed = {name: tensors[name] for name in ("input_ids", "mm_token_type_ids", "image_grid_thw")}
+        tensors = {**tensors, "position_ids": reader.get_rope_index(**placed)[0]}
+    ids, mask, positions = (tensors[name] for name in ("input_ids", "attention_mask", "position_ids"))
+    part = {"input_ids": ids[:, seen:-1], "attention_mask": mask[:, :-1], "position_ids": positions[..., seen:-1]}
+    if not seen:
+        part |= {name: tensors[name] for name in ("pixel_values", "image_grid_thw")}
+        part["mm_token_type_ids"] = tensors["mm_token_type_ids"][:, :-1]
+    with torch.no_grad(), cache.open_prompt():
+        reader(**part, past_key_values=cache)
+    cache.compress_now()
+    return {"input_ids": ids, "attention_mask": mask, "position_ids": positions}
+
+
+def answer_all(
+    grounder: "Grounder", asked: "Sequence[Inputs]", memory: Memory
+) -> "list[tuple[Generated, CompressedCache | Branch]]":
+    """The greedy answers to several prompts about one screenshot that was read, decoded together.
+
+    Each equals that of `answer` to its prompt alone, and so does what the caches say of themselves. What was read is
+    held once for all of them.
+    """
+    import torch
+
+    from mixkv import Branches
+
+    if len(asked) == 1:
+        return [answer(grounder, asked[0], memory)]
+    read, stem = len(memory.ids), asked[0].tensors["input_ids"][0, : len(memory.ids)]
+    rests = [inputs.tensors["input_ids"][0, read:] for inputs in asked]
+    longest = max(map(len, rests))
+    fills = [longest - len(rest) for rest in rests]  # after what was read, before the rest of the prompt
+    pad, device = grounder.tokenizer.pad_token_id, stem.device
+    ids = torch.stack(
+        [torch.cat([stem, stem.new_full((fill,), pad), rest]) for fill, rest in zip(fills, rests, strict=True)]
+    )
+    columns, fill = torch.arange(ids.shape[1], device=device), torch.tensor(fills, device=device)[:, None]
+    mask = ((columns < read) | (columns >= read + fill)).long()
+    positions = (columns + memory.offset - fill).expand(3, -1, -1)  # the rest comes right after the picture
+    cache = Branches(memory.cache, len(asked))
+    cache.note_kept()
+    tensors = {"input_ids": ids, "attention_mask": mask, "position_ids": positions}
+    made = generate_rows(grounder, tensors, cache)
+    return [(generated, cache.row(row, len(generated.ids) - 1)) for row, generated in enumerate(made)]
 
 
 def generate(grounder: "Grounder", tensors: dict, cache: "CompressedCache", seed: int | None = None) -> Generated:
-    """One answer to a prompt; the cache may hold the prompt's beginning.
+    """One answer to a prompt, as `generate_rows` gives it."""
+    return generate_rows(grounder, tensors, cache, seed)[0]
 
-    It is greedy, or with a seed drawn from the model's own probabilities (temperature 1).
+
+def generate_rows(
+    grounder: "Grounder",
+    tensors: dict,
+    cache: "CompressedCache",
+    seed: int | None = None,
+    first_given: bool = False,
+) -> list[Generated]:
+    """One answer to each row of prompts; the cache may hold the prompts' beginning.
+
+    It is greedy, or with a seed drawn from the model's own probabilities (temperature 1). first_given: whether the
+    prompts end with the first token of their answers, whose logits are then not among those returned.
     """
     import torch
 
@@ -164,14 +235,20 @@ def generate(grounder: "Grounder", tensors: dict, cache: "CompressedCache", seed
             past_key_values=cache,
             **drawn,
             num_beams=1,
-            max_new_tokens=limit,
+            max_new_tokens=limit - first_given,
             output_logits=True,
             return_dict_in_generate=True,
             **stop,
         )
-    ids = made.sequences[0, tensors["input_ids"].shape[-1] :].tolist()
-    truncated = len(ids) >= limit and not _is_complete(grounder, ids, words)
-    return Generated(ids, truncated, torch.cat(made.logits))
+    logits = torch.stack(made.logits, 1)  # [rows, tokens, vocabulary]
+    answers = []
+    rows = made.sequences[:, tensors["input_ids"].shape[-1] - first_given :].tolist()
+    for ids, of_row in zip(rows, logits, strict=True):
+        length = next((end for end in range(1, len(ids)) if _is_complete(grounder, ids[:end], words)), len(ids))
+        ids = ids[:length]  # rows that are complete before others are filled up
+        truncated = length >= limit and not _is_complete(grounder, ids, words)
+        answers.append(Generated(ids, truncated, of_row[: length - first_given]))
+    return answers
 
 
 @contextmanager
@@ -191,4 +268,4 @@ def _random(grounder: "Grounder", seed: int | None) -> Iterator[None]:
 def _is_complete(grounder: "Grounder", ids: list[int], words: Sequence[str]) -> bool:
     ends = grounder.model.generation_config.eos_token_id
     ends = ends if isinstance(ends, list) else [ends]
-    return ids[-1] in ends or any(grounder.decode(ids).rstrip().endswith(word) for word in words)
+    return ids[-1] in ends or (bool(words) and grounder.decode(ids).rstrip().endswith(tuple(words)))

@@ -201,6 +201,43 @@ def capture_to_desktop(origin_x: float, origin_y: float, scale: float = 1.0) -> 
 
 
 @dataclass(frozen=True, slots=True)
+class TokenGrid:
+    """Which image token covers which part of a screenshot; tokens count line by line from the top left.
+
+    grid: the picture's image tokens, columns by rows. canvas, resized: the picture the model saw, in pixels, with and
+    without padding. screenshot: the size of the screenshot itself.
+    """
+
+    grid: Size
+    canvas: Size
+    resized: Size
+    screenshot: Size
+
+    def cell(self, column: int, row: int) -> Box:
+        """The part of the screenshot that one token covers; tokens of padding lie outside of it."""
+        width, height = self._cell
+        return Box(column * width, row * height, (column + 1) * width, (row + 1) * height)
+
+    def tokens_on(self, box: Box) -> list[int]:
+        """The tokens that cover a part of the box, in order; at least one for a box in the screenshot."""
+        width, height = self._cell
+        columns = _cells(box.left / width, box.right / width, self.grid.width)
+        rows = _cells(box.top / height, box.bottom / height, self.grid.height)
+        return [row * self.grid.width + column for row in rows for column in columns]
+
+    @property
+    def _cell(self) -> tuple[float, float]:
+        """Width and height of one token in pixels of the screenshot."""
+        across = self.screenshot.width / self.resized.width * self.canvas.width / self.grid.width
+        return across, self.screenshot.height / self.resized.height * self.canvas.height / self.grid.height
+
+
+def _cells(start: float, end: float, count: int) -> range:
+    first = min(max(math.floor(start), 0), count - 1)
+    return range(first, min(max(math.ceil(end), first + 1), count))
+
+
+@dataclass(frozen=True, slots=True)
 class CoordinateMap:
     """Where the pixels of a picture lie on the desktop, as one line of text: v1:WIDTH,HEIGHT:ORIGIN_X,ORIGIN_Y:SCALE.
 

@@ -1,45 +1,43 @@
 """Locator: loads a model once and answers instructions about screenshots."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from threading import RLock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from guiground import eviction
-from guiground.answering import Generated, Memory, RecentScreenshots, answer, picture_hash, recall
-from guiground.confidence import of_samples, of_tokens
+from guiground.answering import RecentScreenshots
+from guiground.asking import Asker, Watch
 from guiground.errors import UsageError
-from guiground.geometry import Box, Chain, Point, Size, model_to_screenshot
 from guiground.instruction import check_instruction
-from guiground.meter import Clock, PeakMemory
-from guiground.models.running import compressed, memory_explained, quiet
-from guiground.result import CacheUse, MemoryUse, ModelUse, Result
+from guiground.meter import Clock
+from guiground.models.running import memory_explained, quiet
+from guiground.result import Result
 from guiground.screen import Screenshot, View, take
 from guiground.zoom import MOST, zoomed
 
 if TYPE_CHECKING:
-    import torch
     from PIL.Image import Image
 
-    from guiground.models.answer import Answer
     from guiground.models.load import Grounder
     from guiground.waiting import Waited
-    from mixkv import CompressedCache
-
-_OVERSHOOT = 0.01  # share of a side by which an answer may lie outside the picture and still means its edge
+    from mixkv import Method
 
 
 class Locator:
     """Finds what words describe in a screenshot.
 
-    model: a name from `guiground models` or a folder. method: a name in mixkv.METHODS; by default "mixkv" if there is a
-    budget, else "full", which evicts nothing. budget: entries per kv head (64), or a share of the prompt ("10%").
-    device, dtype: "auto" or as torch names them. max_pixels: the largest area at which the model looks at a screenshot.
+    model: a name from `guiground models` or a folder. method: a name in mixkv.METHODS; by default "gistkv" if there is
+    a budget, else "full", which evicts nothing; by protocol "memory" it is "coverkv" with 25 %. budget: entries per kv
+    head (64), or a share of the prompt ("10%").
+    method_settings: what else the method has, such as {"window": 16}. device, dtype: "auto" or as torch names them.
+    max_pixels: the largest area at which the model looks at a screenshot.
     min_confidence: from 0 to 1; what is found with less is "unsure" and has no point. samples: how many answers are
     drawn (seeds 0, 1, ...) to tell the confidence from their agreement; 0 tells it from the answer's probabilities.
     zoom: how many closer looks follow, each at half the sides around the answer before it.
+    protocol: when entries are evicted: "after-prefill", "strict" (before the prompt's last token), or "memory" (before
+    the instruction: recent screenshots are then held compressed, and every instruction is answered from that).
     keep_bytes: what may be held of recent screenshots, so that none of them is read twice; 0 holds none.
 
     The model is loaded by the first `load` or `locate`. Raises UsageError for arguments that do not fit, ModelError
@@ -52,12 +50,14 @@ class Locator:
         *,
         method: str | None = None,
         budget: int | str | None = None,
+        method_settings: Mapping[str, Any] | None = None,
         device: str = "auto",
         dtype: str = "auto",
         max_pixels: int | None = None,
         min_confidence: float | None = None,
         samples: int = 0,
         zoom: int = 0,
+        protocol: str = eviction.AFTER_PREFILL,
         keep_bytes: int = 1 << 30,
     ) -> None:
         if max_pixels is not None and max_pixels < 1:
@@ -73,11 +73,13 @@ class Locator:
         self.model = str(model)
         self.min_confidence, self.samples, self.zoom = min_confidence, samples, zoom
         self.device, self.dtype, self.max_pixels = device, dtype, max_pixels
+        self.protocol = eviction.check_protocol(protocol)
+        self.watch: Watch | None = None  # sees what each answer left
         self._grounder: Grounder | None = None
-        self._recent = RecentScreenshots(keep_bytes)
-        self._busy = RLock()  # one model answers one instruction at a time
+        self.recent = RecentScreenshots(keep_bytes)
+        self.busy = RLock()  # one model answers one instruction at a time
         clock = Clock()
-        self.eviction = eviction.build(method, budget)
+        self.eviction = eviction.build(method, budget, method_settings, self.protocol)
         clock.stop("load")
         self._load_ms = clock.spent["load"]  # until the first answer tells it
 
@@ -100,7 +102,7 @@ class Locator:
 
     def close(self) -> None:
         """Lets go of the model and the screenshots; a later call loads it again."""
-        self._recent.clear()
+        self.recent.clear()
         self._grounder = None
 
     @property
@@ -111,7 +113,7 @@ class Locator:
     @property
     def screenshots_bytes(self) -> int:
         """What is held of recent screenshots."""
-        return self._recent.bytes_held
+        return self.recent.bytes_held
 
     def share(self, other: "Locator") -> None:
         """Uses the model that another locator with the same model, device, dtype and max_pixels has loaded."""
@@ -144,37 +146,34 @@ class Locator:
     ) -> list[Result]:
         """One result for each instruction, all about the same screenshot, each equal to that of `locate`.
 
-        The screenshot is read once: the first result tells the time of that, and of capturing and loading. Where it
-        must be read anew for each instruction, because of the model's prompt or the method, the warnings say so.
+        The screenshot is read once: the first result tells the time of that, and of capturing and loading. The answers
+        are decoded together, and what that takes is shared equally among them. Where the screenshot must be read anew
+        for each instruction, because of the model's prompt or the method, the warnings say so.
         """
         for instruction in instructions:
             check_instruction(instruction)
         screenshot = take(image)
-        with self._busy:
-            grounder, clock = self.load(), Clock({"capture": screenshot.taken_ms, "load": self._load_ms})
+        with self.busy:
+            results, asker = [], self._asker()
+            spent = {"capture": screenshot.taken_ms, "load": self._load_ms}
             self._load_ms = 0.0
-            picture = picture_hash(screenshot.image)
-            clock.stop("read")
-            spent, memory, results = clock.spent, self._recent.find(picture), []
-            for instruction in instructions:
-                result, memory = self._answer(grounder, instruction, screenshot, memory, spent)
-                look = partial(self._closer, grounder, instruction)
+            for result in asker.look(instructions, screenshot, spent):
+                look = partial(self._closer, asker, result.instruction)
                 results.append(zoomed(result, screenshot, self.zoom, look).at_least(self.min_confidence))
-                spent = dict.fromkeys(spent, 0.0)
-                if not (obstacle := self._obstacle(grounder)):
-                    self._recent.keep(picture, memory)
-        if len(results) > 1 and obstacle:
-            remark = f"{obstacle}: the screenshot was read anew for each instruction"
-            results = [replace(result, warnings=(*result.warnings, remark)) for result in results]
         return results
 
-    def _obstacle(self, grounder: "Grounder") -> str | None:
-        """What keeps several instructions from sharing one reading of the screenshot."""
-        if not self.eviction.in_pieces:
-            return f"method '{self.method}' works inside the prefill of the whole prompt"
-        if grounder.spec.prompt.order != "image_first":
-            return "this model reads the instruction before the screenshot"
-        return None
+    def locate_all(
+        self, instruction: str, image: "str | Path | Image | View | Screenshot | None" = None
+    ) -> list[Result]:
+        """One result for each place that fits the instruction; if there is none, the one that says why not.
+
+        What was found is covered up and the model is asked again, so each place takes a reading of its own. What is
+        found with less than min_confidence (0.2 if there is none) is no place.
+        """
+        from guiground.matches import every
+
+        check_instruction(instruction)
+        return every(partial(self.locate, instruction), take(image), self.min_confidence)
 
     def click(self, instruction: str, image: "View | Screenshot | None" = None, *, kind: str = "click") -> Result:
         """Finds the target and clicks on it; where it is not found nothing is done, as the status of the result tells.
@@ -206,89 +205,45 @@ class Locator:
         look = partial(self.locate, instruction)
         return wait_for(look, view, gone=gone, timeout=timeout, interval=interval)
 
-    def _answer(
-        self,
-        grounder: "Grounder",
-        instruction: str,
-        screenshot: Screenshot,
-        memory: Memory | None,
-        spent: dict[str, float],
-    ) -> tuple[Result, Memory]:
-        """The result, and the memory of the screenshot: the given one if it served. spent: milliseconds up to now."""
+    def locate_batch(self, asked: Sequence[tuple[str, Screenshot]]) -> list[Result]:
+        """One result for each instruction and its screenshot, as `locate` gives it, all of them decoded at once.
 
-        clock, peak = Clock(spent, grounder.device), PeakMemory(grounder.device)
-        with quiet(), memory_explained(), compressed(grounder.model, self.eviction):
-            known = memory
-            inputs, memory = recall(grounder, screenshot.image, instruction, known, clock, self.eviction.in_pieces)
-            generated, cache = answer(grounder, inputs, memory)
-            drawn = [answer(grounder, inputs, memory, seed)[0] for seed in range(self.samples)]
-            clock.stop("generate")
-        to_screenshot = model_to_screenshot(grounder.spec.space, inputs.resized, screenshot.size)
-        raw, said = _said(grounder, generated)
-        status, point, box, remarks = _place(said, to_screenshot, screenshot.size)
-        if drawn:
-            others = [_place(_said(grounder, one)[1], to_screenshot, screenshot.size)[:2] for one in drawn]
-            confidence = of_samples(status, point, box, others, screenshot.size)
-        else:
-            confidence = of_tokens(grounder, generated, said) if status in ("found", "refused") else None
-        to_desktop = screenshot.to_desktop
-        clock.stop("parse")
-        held = (cache.tokens_seen, cache.tokens_held, cache.bytes_full, cache.bytes_held)
-        shared = memory.read_ms if memory is known else 0.0
-        result = Result(
-            instruction=instruction,
-            status=status,
-            point=point and to_desktop.apply(point),
-            box=box and to_desktop.apply(box),
-            image_size=screenshot.size,
-            monitor=screenshot.monitor,
-            transform=to_screenshot.then(to_desktop),
-            model=ModelUse(grounder.entry.name, grounder.revision, str(grounder.device), _name(grounder.dtype)),
-            kv=CacheUse(self.method, self.budget, *held),
-            timing_ms={**clock.spent, "shared": shared, "total": sum(clock.spent.values())},
-            memory=MemoryUse(grounder.weights_bytes, cache.bytes_held, *peak.read(), self._recent.bytes_held),
-            raw=raw,
-            warnings=(*screenshot.warnings, *remarks, *self._cache_remarks(cache)),
-            confidence=confidence,
-        )
-        return result, memory
+        Every screenshot is read by itself, and once. One after the other are answered: what a method must see from the
+        beginning, closer looks, and sampled answers.
+        """
+        usual = self.eviction.in_pieces and self.protocol == eviction.AFTER_PREFILL
+        if len(asked) < 2 or self.zoom or self.samples or not usual:
+            return [self.locate(instruction, screenshot) for instruction, screenshot in asked]
+        for instruction, _ in asked:
+            check_instruction(instruction)
+        with self.busy:
+            asker, load_ms = self._asker(), self._load_ms
+            self._load_ms = 0.0
+            return [result.at_least(self.min_confidence) for result in asker.batch(asked, load_ms)]
 
-    def _closer(self, grounder: "Grounder", instruction: str, part: Screenshot) -> Result:
-        return self._answer(grounder, instruction, part, None, {})[0]
+    def replay(self, asked: Sequence[tuple[str, Screenshot]], methods: "Sequence[Method]") -> list[list[Result]]:
+        """For each method one result for each instruction and its screenshot, all from one reading of each prompt.
 
-    def _cache_remarks(self, cache: "CompressedCache") -> list[str]:
-        if self.budget is None:
-            return []
-        if cache.tokens_held >= cache.tokens_seen:
-            return [f"budget {self.budget} holds the whole prompt: nothing was evicted"]
-        window = getattr(self.eviction, "window", 0)
-        if isinstance(self.budget, int) and self.budget <= window:
-            return [f"budget {self.budget} is not above the window of {window} tokens: the window was made shorter"]
-        return []
+        Raises ValueError for a method that works inside the prefill, and for another protocol than after-prefill.
+        """
+        from guiground.replaying import replay
 
+        if self.protocol != eviction.AFTER_PREFILL:
+            raise ValueError(f"by protocol '{self.protocol}' each method reads a part of the prompt from what it left")
 
-def _said(grounder: "Grounder", generated: Generated) -> "tuple[str, Answer]":
-    raw = grounder.decode(generated.ids)
-    return raw, grounder.parse(raw, generated.truncated)
+        with self.busy:
+            askers = []
+            for method in methods:
+                self.eviction = method
+                askers.append(self._asker())
+            return replay(askers, asked)
 
+    def forget(self) -> None:
+        """Lets go of recent screenshots, so that each is read anew."""
+        self.recent.clear()
 
-def _name(dtype: "torch.dtype") -> str:
-    return str(dtype).removeprefix("torch.")
+    def _asker(self) -> Asker:
+        return Asker(self.load(), self.eviction, self.budget, self.samples, self.recent, self.watch, self.protocol)
 
-
-def _place(answer: "Answer", chain: Chain, size: Size) -> tuple[str, Point | None, Box | None, list[str]]:
-    """Status, point and box of an answer in pixels of the screenshot, and remarks on what was mended."""
-    if answer.kind not in ("point", "box"):
-        return answer.kind, None, None, []
-    remarks = ["the answer was not in the model's own form: its numbers were recovered"] * (
-        answer.format == "recovered"
-    )
-    box = chain.apply(Box(*answer.values)) if answer.kind == "box" else None
-    point = box.center if box else chain.apply(Point(*answer.values))
-    if size.contains(point):
-        return "found", point, box, remarks
-    outside = f"the answer ({point.x:.0f}, {point.y:.0f}) lies outside the picture of {size.width}x{size.height}"
-    edge = size.clamp(point)
-    if abs(edge.x - point.x) > 1 + _OVERSHOOT * size.width or abs(edge.y - point.y) > 1 + _OVERSHOOT * size.height:
-        return "unparsable", None, None, [*remarks, f"{outside}: no point was taken from it"]
-    return "found", edge, box, [*remarks, f"{outside}: moved to its edge"]
+    def _closer(self, asker: Asker, instruction: str, part: Screenshot) -> Result:
+        return asker.answers([instruction], part, None, {})[0][0]

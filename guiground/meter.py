@@ -1,11 +1,15 @@
 """Measuring one run: wall-clock time by stage, and the peak of memory."""
 
+import sys
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import torch
+
+_CLEAR, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 
 
 class Clock:
@@ -30,29 +34,59 @@ class Clock:
 
 
 class PeakMemory:
-    """Peak bytes: allocated on a CUDA device since this was made, else resident in the process since it started."""
+    """Peak bytes since this was made: allocated on a CUDA device, else resident in the process.
+
+    Where the system keeps only one peak for the whole life of a process, it is that one.
+    """
 
     def __init__(self, device: "torch.device | str") -> None:
-        self._device = device
-        if _is_cuda(device):
-            import torch
+        self._device, self._most = device, 0
+        self._before = self._restart()
 
-            torch.cuda.reset_peak_memory_stats(device)
+    def rise(self) -> int | None:
+        """By how much memory rose above what was held when this was made or last asked; None where nobody can tell."""
+        peak, before = self._peak(), self._before
+        self._most = max(self._most, peak or 0)
+        self._before = self._restart()
+        return None if peak is None or before is None else max(0, peak - before)
 
     def read(self) -> tuple[int | None, str]:
         """Bytes, and what they are of: "cuda:0" or "process". None where the system does not tell."""
+        name = str(self._device) if _is_cuda(self._device) else "process"
+        return max(self._most, self._peak() or 0) or None, name
+
+    def _restart(self) -> int | None:
+        """Lets the peak begin anew; what is held now, or None where that is not possible."""
         if _is_cuda(self._device):
             import torch
 
-            return torch.cuda.max_memory_allocated(self._device), str(self._device)
+            torch.cuda.reset_peak_memory_stats(self._device)
+            return torch.cuda.memory_allocated(self._device)
+        try:
+            _CLEAR.write_text("5")  # the kernel then takes the present size for the peak
+            return _status("VmRSS")
+        except (OSError, StopIteration):  # not on Linux
+            return None
+
+    def _peak(self) -> int | None:
+        if _is_cuda(self._device):
+            import torch
+
+            return torch.cuda.max_memory_allocated(self._device)
+        if self._before is not None:
+            return _status("VmHWM")
         try:
             import resource
         except ImportError:  # Windows
-            return None, "process"
-        import sys
-
+            return None
         unit = 1 if sys.platform == "darwin" else 1024
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit, "process"
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _status(field: str) -> int:
+    """Bytes that Linux states of this process."""
+    line = next(line for line in _STATUS.read_text().splitlines() if line.startswith(f"{field}:"))
+    return int(line.split()[1]) * 1024
 
 
 def _is_cuda(device: "torch.device | str | None") -> bool:

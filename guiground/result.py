@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 
 from guiground.confidence import Confidence
 from guiground.geometry import Box, Chain, Point, Size
+from guiground.kept import KeptTokens
 from guiground.screen.screenshot import Monitor
 
 SCHEMA_VERSION = 1
@@ -28,7 +29,9 @@ class CacheUse:
     """What the key/value cache held when the answer was complete.
 
     budget: as asked for, in entries per kv head or as a percentage; None without eviction. tokens_seen: prompt and
-    answer. tokens_held: mean entries per kv head. bytes_full: what an uncompressed cache would hold.
+    answer. tokens_held: mean entries per kv head. bytes_full: what an uncompressed cache would hold. bytes_untouched:
+    the part of bytes_held in layers that no method makes smaller. bytes_offloaded: what lies in the host's memory
+    beside it, to be recalled.
     """
 
     method: str
@@ -37,13 +40,16 @@ class CacheUse:
     tokens_held: float
     bytes_full: int
     bytes_held: int
+    bytes_untouched: int = 0
+    bytes_offloaded: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryUse:
     """Bytes of the weights, of the cache as held, and the peak; peak_of: "cuda:0" (allocated), "process" (resident).
 
-    screenshots_bytes: what is held of recent screenshots, so that they are not read again.
+    screenshots_bytes: what is held of recent screenshots, so that they are not read again. prefill_bytes: by how much
+    memory rose while the screenshot was read, for this result or an earlier one; None where the system does not tell.
     """
 
     weights_bytes: int
@@ -51,6 +57,7 @@ class MemoryUse:
     peak_bytes: int | None
     peak_of: str
     screenshots_bytes: int = 0
+    prefill_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +67,9 @@ class Result:
     status: one of STATUSES. point, box: in pixels of the input picture; for a screen grab in desktop coordinates. Both
     are None unless the status is "found"; box is None where the model gives points. transform: from the numbers the
     model wrote to point. timing_ms: milliseconds by stage; "shared" is what an earlier result spent on reading the same
-    screenshot, which is in no other stage and not in "total". raw: the model's answer as it wrote it. confidence: None
-    where the answer says nothing.
+    screenshot, which is in no other stage and not in "total". raw: the model's answer as it wrote it, in answer_tokens
+    tokens. confidence: None where the answer says nothing. batch: how many instructions were answered at once, whose
+    times are of all of them. kept: which parts of the screenshot are still held; None where nothing was evicted.
     """
 
     instruction: str
@@ -78,6 +86,9 @@ class Result:
     raw: str
     warnings: tuple[str, ...] = ()
     confidence: Confidence | None = None
+    answer_tokens: int = 0
+    batch: int = 1
+    kept: KeptTokens | None = None
 
     @property
     def found(self) -> bool:
@@ -142,6 +153,7 @@ class Result:
             "timing_ms": {stage: round(spent, 1) for stage, spent in self.timing_ms.items()},
             "memory": asdict(self.memory),
             "raw": self.raw,
+            "answer_tokens": self.answer_tokens,
             "warnings": list(self.warnings),
         }
 

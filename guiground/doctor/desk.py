@@ -14,7 +14,7 @@ from guiground.doctor.check import FAIL, OK, WARN, Check, attempt
 from guiground.doctor.probe import COLOURS, SIDE
 from guiground.errors import CaptureError
 from guiground.geometry import Box, Point
-from guiground.screen import Screenshot, grab, hands, monitors
+from guiground.screen import Screenshot, grab, hands, monitors, portal
 from guiground.screen.capture import permission
 
 ANSWER_SECONDS = 5.0
@@ -46,8 +46,8 @@ def _session() -> Check:
         return Check("session", OK, {"win32": "Windows", "darwin": "macOS"}.get(sys.platform, sys.platform))
     kind, display = os.environ.get("XDG_SESSION_TYPE") or "unknown", os.environ.get("DISPLAY") or "not set"
     detail = f"{kind}, DISPLAY {display}"
-    if os.environ.get("WAYLAND_DISPLAY"):
-        remedy = "log in to an X11 session: capture and input through X11 see only X11 windows"
+    if portal.in_use():
+        remedy = "input and window titles need an X11 session; capture goes through the desktop portal"
         return Check("session", WARN, f"Wayland, {detail}", remedy)
     return Check("session", OK, detail)
 

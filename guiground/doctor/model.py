@@ -19,11 +19,16 @@ CONTROLS = 3  # instructions that are also asked on a plain red picture
 ENOUGH, CHANCE = 8, 3  # hits of 12
 
 
+def files() -> Check:
+    """Which models are on this machine, and how much each looks at; loads none of them, nor torch."""
+    return _files(None)
+
+
 def checks(locator: "Locator") -> Iterator[Check]:
     """Loads the locator's model."""
     yield _torch()
     yield _gpu()
-    yield _files()
+    yield _files(locator.max_pixels)
     loaded = attempt("model", lambda: _loaded(locator))
     yield loaded
     if loaded.status != FAIL:
@@ -49,15 +54,23 @@ def _gpu() -> Check:
     return Check("gpu", OK, "none: models run on the CPU")
 
 
-def _files() -> Check:
+def _files(max_pixels: int | None) -> Check:
     from guiground.models.listing import listing
 
     here = [row.name for row in listing() if row.local]
     if here:
-        return Check("models", OK, f"on this machine: {', '.join(here)}")
+        told = (f"{name} (looks at up to {_limit(name, max_pixels):.1f} megapixels)" for name in here)
+        return Check("models", OK, f"on this machine: {', '.join(told)}")
     return Check(
         "models", WARN, "no model is on this machine", "the first use of a model of guiground models fetches it"
     )
+
+
+def _limit(name: str, max_pixels: int | None) -> float:
+    """The largest area, in megapixels, at which a model of the catalogue looks; nothing is loaded for it."""
+    from guiground.models.catalogue import find
+
+    return (max_pixels or find(name).spec.pixels.max) / 1e6
 
 
 def _loaded(locator: "Locator") -> Check:
@@ -70,8 +83,7 @@ def _pixels(locator: "Locator") -> Check:
     """The largest area the model looks at, against that of the screen."""
     from guiground.screen import monitors
 
-    grounder = locator.load()
-    limit = min(grounder.spec.pixels.max, locator.max_pixels or grounder.spec.pixels.max)
+    limit = locator.load().spec.pixels.max
     detail = f"looks at up to {limit / 1e6:.1f} megapixels"
     try:
         largest = max(monitors(), key=lambda one: one.width * one.height * one.scale**2)

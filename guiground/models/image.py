@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from guiground.errors import UsageError
 from guiground.geometry import Size
 from guiground.models.spec import Pixels
+from guiground.picture import opaque
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -52,17 +53,6 @@ def patches(image: "Image", pixels: Pixels, processor: Any) -> Patches:
     canvas = Size(columns * processor.patch_size, rows * processor.patch_size)
     token_grid = Size(columns // processor.merge_size, rows // processor.merge_size)
     return Patches(tensors, resized or canvas, canvas, token_grid)
-
-
-def opaque(image: "Image") -> "Image":
-    """The picture in RGB, see-through parts on white."""
-    from PIL import Image
-
-    if "A" in image.mode or "transparency" in image.info:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(white, image).convert("RGB")
-    return image.convert("RGB")
 
 
 def padded(image: "Image", factor: int, max_area: int) -> tuple["Image", Size]:

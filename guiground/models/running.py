@@ -54,10 +54,16 @@ def quiet() -> Iterator[None]:
 def compressed(model: "PreTrainedModel", method: "Method") -> Iterator[None]:
     """`mixkv.compress`; that a method does not fit the model, or wants scores that nobody measured, is a UsageError."""
     import mixkv
+    from mixkv.head_scores import MissingHeadScores
 
     with ExitStack() as stack:
         try:
             stack.enter_context(mixkv.compress(model, method))
+        except MissingHeadScores as error:
+            raise UsageError(
+                f"method '{method.name}' needs the visual head scores of this model, which were not measured yet"
+                " (run `guiground heads` with the same --model once)"
+            ) from error
         except ValueError as error:
             raise UsageError(str(error)) from error
         yield

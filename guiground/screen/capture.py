@@ -9,6 +9,7 @@ from typing import Any
 from guiground.errors import CaptureError, UsageError
 from guiground.geometry import Box, Hop
 from guiground.meter import Clock
+from guiground.screen import portal
 from guiground.screen.screenshot import Monitor, Screenshot
 
 WHOLE = "all"
@@ -103,7 +104,11 @@ def _choose(known: list[Monitor], wanted: int | str | None) -> Monitor:
 
 @contextmanager
 def _session() -> Iterator[Any]:
-    """mss, connected to the screen; what it has against that becomes a CaptureError."""
+    """mss, connected to the screen, or on Wayland the portal; what it has against that becomes a CaptureError."""
+    if portal.in_use():
+        with portal.session() as session:
+            yield session
+        return
     import mss
 
     if sys.platform == "darwin":
@@ -133,8 +138,8 @@ def _monitors(session: Any) -> list[Monitor]:
 
 
 def _scale(session: Any, left: int, top: int) -> float:
-    """Captured pixels per desktop unit: the same everywhere but on macOS, which is asked by a small grab."""
-    if sys.platform != "darwin":
+    """Captured pixels per desktop unit: the same but on macOS and Wayland, which are asked by a small grab."""
+    if sys.platform != "darwin" and not portal.in_use():
         return 1.0
     return session.grab({"left": left, "top": top, "width": 8, "height": 8}).width / 8
 
@@ -159,8 +164,8 @@ def permission() -> str:
     """What to do when a capture succeeds and shows nothing, on this platform."""
     if sys.platform == "darwin":
         return "allow Screen Recording for this terminal in System Settings > Privacy & Security"
-    if os.environ.get("WAYLAND_DISPLAY"):
-        return "a Wayland desktop shows X11 programs only their own windows: log in to an X11 session"
+    if portal.in_use():
+        return f"share the right monitor when the desktop asks, {portal.OTHERWISE}"
     return "unlock the screen and open a window"
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from guiground.errors import UsageError
 from guiground.meter import Clock
+from guiground.picture import opaque
 from guiground.screen.screenshot import Screenshot
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def _too_large(name: str, found: str) -> UsageError:
 
 
 def _upright(image: "Image", name: str) -> "tuple[Image, tuple[str, ...]]":
-    from PIL import Image, ImageOps
+    from PIL import ImageOps
 
     _check_size(image, name)
     remarks = []
@@ -117,13 +118,9 @@ def _upright(image: "Image", name: str) -> "tuple[Image, tuple[str, ...]]":
         remarks.append(
             f"{name} was turned upright as its EXIF orientation says: coordinates are those of the upright picture"
         )
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
-    elif image.mode == "F" or image.mode.startswith("I"):
+    if image.mode == "F" or image.mode.startswith("I"):
         image = _to_8_bit(image)
-    return image.convert("RGB"), tuple(remarks)
+    return opaque(image), tuple(remarks)
 
 
 def _to_8_bit(image: "Image") -> "Image":

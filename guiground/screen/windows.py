@@ -4,8 +4,9 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from guiground.errors import UsageError
+from guiground.errors import CaptureError, UsageError
 from guiground.geometry import Box
+from guiground.screen import portal
 
 if TYPE_CHECKING:
     from Xlib.display import Display
@@ -51,6 +52,8 @@ def windows() -> list[Window]:
     """The windows that are shown and have a title, the topmost first."""
     if sys.platform in ("win32", "darwin"):
         return _by_pygetwindow()
+    if portal.in_use():
+        raise CaptureError("a Wayland desktop does not tell where windows are (say --region or --monitor instead)")
     from guiground.screen.x11 import connect
 
     with connect() as display:

@@ -10,7 +10,8 @@ from guiground.errors import AnswerError, GuigroundError
 from guiground.geometry import Point
 from guiground.result import NOT_THERE
 from guiground.screen import Screenshot, View, keys, take
-from guiground.script.steps import LOOKING, POINTING, Step
+from guiground.script.expecting import wait_until_met
+from guiground.script.steps import EXPECTING, LOOKING, POINTING, Step
 from guiground.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from guiground.result import Result
 
-TIMEOUT = 10.0  # seconds to look for a target
+TIMEOUT = 10.0  # seconds to look for a target, and for what is expected
 NOT_MET = 1
 
 Look = Callable[[str, Screenshot], "Result"]
@@ -110,6 +111,10 @@ def _once(step: Step, look: Look, view: View, played: Played) -> None:
         _save(step, view, played)
     elif step.verb in LOOKING:
         _wait(step, look, view, played)
+    elif step.verb in EXPECTING:
+        timeout = TIMEOUT if step.timeout is None else step.timeout
+        if reason := wait_until_met(step.verb, step.value, step.more.get("contains"), timeout):
+            raise _NotMet(NOT_MET, reason)
     else:
         _act(step, look, view, played)
 
@@ -187,7 +192,10 @@ def _found(words: str, look: Look, view: View, timeout: float, played: Played, g
 
 
 def _last_picture(view: View) -> "Image | None":
-    try:
-        return take(view).image
-    except GuigroundError:
-        return None
+    """What the step left behind; of the primary monitor, where the window that it looked at is gone."""
+    for place in (view, View()):
+        try:
+            return take(place).image
+        except GuigroundError:
+            continue
+    return None

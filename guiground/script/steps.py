@@ -21,15 +21,18 @@ from guiground.geometry import Box, Point
 
 POINTING = ("click", "doubleclick", "rightclick", "move", "drag", "scroll")
 LOOKING = ("locate", "wait", "assert")
-VERBS = (*LOOKING, *POINTING, "type", "press", "screenshot", "sleep")
+EXPECTING = ("opened", "closed", "file")  # without a model: a part of a window's title, or a path
+VERBS = (*LOOKING, *POINTING, "type", "press", *EXPECTING, "screenshot", "sleep")
 _NUMBER, _TEXT, _WHOLE, _FLAG = "a number from 0", "text", "a whole number from 1", "true or false"
 _PLACE = "words, or a point [x, y]"
 _SETTINGS = {"timeout": _NUMBER, "retries": "a whole number from 0", "monitor": "a number or a name"}
 _SETTINGS |= {"window": _TEXT, "region": "[x, y, width, height]"}
 _VALUE = dict.fromkeys(POINTING, _PLACE) | dict.fromkeys(LOOKING, _TEXT)
-_VALUE |= {"type": _TEXT, "press": _TEXT, "screenshot": "a file name", "sleep": _NUMBER}
+_VALUE |= {"type": _TEXT, "press": _TEXT, "opened": _TEXT, "closed": _TEXT}
+_VALUE |= {"file": "a file name", "screenshot": "a file name", "sleep": _NUMBER}
 _OWN = {"drag": {"to": _PLACE}, "scroll": {"up": _WHOLE, "down": _WHOLE}, "type": {"into": _PLACE}}
-_OWN |= {"wait": {"gone": _FLAG}, "assert": {"gone": _FLAG}}
+_OWN |= {"wait": {"gone": _FLAG}, "assert": {"gone": _FLAG}, "file": {"contains": _TEXT}}
+_WORDS = ("into", "to")  # settings that may be instructions
 _CHECKS = {
     _TEXT: lambda value: isinstance(value, str) and value.strip() != "",
     "a file name": lambda value: isinstance(value, str) and value.strip() != "",
@@ -141,7 +144,8 @@ def _check_value(step: Step) -> None:
         typist.check_text(step.value)
     elif step.verb == "screenshot":
         check_path(step.value)
-    for words in (step.value if step.verb in LOOKING + POINTING else None, *step.more.values()):
+    instructions = (step.value if step.verb in LOOKING + POINTING else None, *map(step.more.get, _WORDS))
+    for words in instructions:
         if isinstance(words, str):
             check_instruction(words)
 

@@ -42,6 +42,10 @@ class Resident:
         self._stream.close()
         self._connection.close()
 
+    @property
+    def min_confidence(self) -> float | None:
+        return self._settings.get("min_confidence")
+
     def load(self) -> None:
         """Has the model loaded."""
         self.ask("load")

@@ -7,6 +7,7 @@ from typing import Any, BinaryIO
 
 from guiground.confidence import Confidence
 from guiground.geometry import Box, Chain, Hop, Point, Size
+from guiground.kept import KeptTokens
 from guiground.result import CacheUse, MemoryUse, ModelUse, Result
 from guiground.screen.screenshot import Monitor, Screenshot
 
@@ -70,11 +71,12 @@ def unpack_screenshot(record: dict[str, Any], pixels: bytes) -> Screenshot:
 
 def pack_result(result: Result) -> dict[str, Any]:
     """The result as plain JSON, every number as it is."""
-    return asdict(result)
+    return asdict(result) | {"kept": result.kept and result.kept.to_json()}
 
 
 def unpack_result(record: dict[str, Any]) -> Result:
     """What `pack_result` packed."""
     parts = {name: kind(**record[name]) for name, kind in _PARTS.items() if record[name] is not None}
-    chain = Chain.from_json(record["transform"]["hops"])
-    return Result(**{**record, **parts, "transform": chain, "warnings": tuple(record["warnings"])})
+    parts |= {"transform": Chain.from_json(record["transform"]["hops"]), "warnings": tuple(record["warnings"])}
+    kept = record["kept"] and KeptTokens.from_json(record["kept"])
+    return Result(**{**record, **parts, "kept": kept})

@@ -20,6 +20,12 @@ def no_resident(monkeypatch, tmp_path_factory):
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "state"))
 
 
+@pytest.fixture(autouse=True)
+def no_head_scores(monkeypatch, tmp_path):
+    """No head scores that a user or another test measured are read, and none are left behind."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+
+
 @pytest.fixture(scope="session")
 def tiny_checkpoint(tmp_path_factory):
     """tiny_checkpoint(family) -> folder, for a family of tiny_checkpoints.FAMILIES; do not change the folder."""

@@ -1,8 +1,10 @@
 """A screenshot that was read once answers every instruction as if it had been read for it alone."""
 
+import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,12 +13,15 @@ from tiny_checkpoints import FAMILIES
 
 import mixkv
 from guiground import Locator
-from guiground.answering import RecentScreenshots, answer, generate, picture_hash, recall
+from guiground.answering import RecentScreenshots, answer, answer_all, generate, picture_hash, recall
 from guiground.meter import Clock
+from guiground.models.catalogue import find
 from guiground.models.load import load
 
 INSTRUCTIONS = ["the Save button", "close", "the third row of the table"]
 PIXELS = 60_000
+SCREENSHOTS = Path(__file__).parents[2] / "screenshots"
+WEIGHTS = find("nano").folder / "model.safetensors"
 
 
 def picture(seed, width=230, height=170):
@@ -69,7 +74,7 @@ def test_answers_from_memory_equal_answers_from_scratch(family, method, grounder
     model, memories = grounder(family), [None, None]
     pictures = [picture(1), picture(2, 170, 260)]
     settings = {} if method == "full" else {"budget": 24, "window": 8}
-    seen = set()
+    seen, from_scratch = set(), ({}, {})
     with mixkv.compress(model.model, method, **settings):
         for instruction in INSTRUCTIONS:
             for number, image in enumerate(pictures):
@@ -85,7 +90,28 @@ def test_answers_from_memory_equal_answers_from_scratch(family, method, grounder
                 assert cache.bytes_full == whole.bytes_full
                 assert (memory.cache.tokens_seen, memory.cache.prompt_ended) == (len(memory.ids), False)
                 seen.add(tuple(shared.ids))
+                from_scratch[number][instruction] = (alone, whole)
+        for number, image in enumerate(pictures):
+            asked = [model.prepare(image, [instruction]) for instruction in INSTRUCTIONS]
+            together = answer_all(model, asked, memories[number])
+            for (one, branch), (alone, whole) in zip(together, from_scratch[number].values(), strict=True):
+                assert one.ids == alone.ids and one.truncated == alone.truncated
+                torch.testing.assert_close(one.logits, alone.logits, atol=1e-4, rtol=1e-4)
+                assert (branch.tokens_seen, branch.tokens_held) == (whole.tokens_seen, whole.tokens_held)
+                assert branch.bytes_full == whole.bytes_full
     assert len(seen) > 2  # else the comparison would mean nothing
+
+
+@pytest.mark.skipif(not WEIGHTS.is_file(), reason="the weights of the embedded model are not there")
+@pytest.mark.parametrize("settings", [{}, {"method": "mixkv-adakv", "budget": 64}], ids=["full", "compressed"])
+def test_the_embedded_model_answers_ten_instructions_together_as_one_by_one(settings):
+    labels = json.loads((SCREENSHOTS / "desk.json").read_text())
+    instructions = [one["instruction"] for one in labels if one["img_filename"] == "page-settings-dark.png"][:10]
+    locator = Locator(**settings)
+    together = locator.locate_many(instructions, SCREENSHOTS / "page-settings-dark.png")
+    alone = [locator.locate(instruction, SCREENSHOTS / "page-settings-dark.png") for instruction in instructions]
+    assert [told(result) for result in together] == [told(result) for result in alone]
+    assert len({result.raw for result in alone}) > 5
 
 
 def test_a_screenshot_is_read_once(tiny_checkpoint, looks):

@@ -71,7 +71,7 @@ def test_json(here, shot, finding):
     record = json.loads(out)
     assert code == 0 and err == "" and out.count("\n") == 1
     assert record["status"] == "found" and record["instruction"] == "the Säve button"
-    assert record["kv"]["method"] == "mixkv" and record["kv"]["budget"] == 64
+    assert record["kv"]["method"] == "gistkv" and record["kv"]["budget"] == 64
     plain = here("locate", "the Säve button", "-i", shot, "-m", finding, "--budget", "64")
     assert plain[1] == "{} {}\n".format(*(int(number) for number in record["point"]))
 
@@ -139,7 +139,7 @@ def test_memory_that_runs_out_is_exit_4(here, shot, finding, monkeypatch):
     def fail(*arguments, **settings):
         raise MemoryError
 
-    monkeypatch.setattr("guiground.locator.answer", fail)
+    monkeypatch.setattr("guiground.asking.answer_all", fail)
     code, out, err = here("locate", "x", "-i", shot, "-m", finding)
     assert (code, out, err.count("\n")) == (4, "", 1) and "--max-pixels" in err
 

@@ -39,6 +39,20 @@ def test_methods_without_a_budget_answer_too(method, tiny_checkpoint, screenshot
 def test_missing_head_scores_are_one_sentence(method, tiny_checkpoint, screenshot):
     with (
         Locator(tiny_checkpoint("nano"), method=method, budget=24) as locator,
-        pytest.raises(UsageError, match="scores"),
+        pytest.raises(UsageError, match=f"'{method}' needs the visual head scores .*run `guiground heads`"),
     ):
         locator.locate("the blue box", screenshot)
+
+
+@pytest.mark.parametrize("method", ["hybridkv", "hybridkv-mixkv", "guikv", "stlite"])
+def test_what_was_made_from_a_description_says_so_everywhere(method, tiny_checkpoint, screenshot):
+    from guiground.evaluation import fingerprint
+    from guiground.evaluation.runs import Run
+    from guiground.evaluation.summary import method_title
+    from guiground.evaluation.tasks import find
+
+    with Locator(tiny_checkpoint("nano"), method=method, budget=24) as locator:
+        assert locator.locate("the blue box", screenshot).kv.method == f"{method} (re-implementation)"
+        settings = fingerprint.settings(locator, find("desk"))
+    assert method_title(settings) == f"{method} (re-implementation)"
+    assert Run(None, "", settings, {}, {}).label.endswith(f"{method} 24 (re-implementation)")

@@ -12,10 +12,10 @@ from guiground import Box, Locator, Point, Result
 from guiground.answering import generate
 from guiground.errors import ModelError, UsageError
 from guiground.geometry import Chain, Hop, Size
-from guiground.locator import _place
 from guiground.models.answer import Answer
 from guiground.models.running import memory_explained
 from guiground.models.spec import Generation
+from guiground.reply import _place
 from guiground.screen import Monitor, Screenshot
 
 PIXELS = 300_000  # enough for the picture as it is

@@ -58,6 +58,13 @@ into = "the field"
 press = "ctrl+s"
 region = [0, 0, 30, 20]
 [[step]]
+opened = "Save As"
+[[step]]
+closed = "Save As"
+[[step]]
+file = "${NAME}.txt"
+contains = "${NAME} costs"
+[[step]]
 screenshot = "after.png"
 [[step]]
 sleep = 0.5
@@ -67,12 +74,13 @@ sleep = 0.5
 def test_every_verb_is_read(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     steps = read(script(tmp_path, EVERY), {"NAME": "tea"})
-    assert [step.verb for step in steps] == list(VERBS) and [step.number for step in steps] == list(range(1, 14))
+    assert [step.verb for step in steps] == list(VERBS) and [step.number for step in steps] == list(range(1, 17))
     assert steps[0].timeout == 2.5 and steps[1].timeout == 9 and steps[1].more == {"gone": True}
     assert (steps[2].window, steps[2].monitor, steps[0].monitor) == ("Editor", None, 2)
     assert steps[3].value == Point(640, 400) and steps[3].verify and steps[3].retries == 3
     assert steps[7].more["to"] == Point(1, 2) and steps[9].value == "tea costs $5"
     assert steps[10].region == Box(0, 0, 30, 20)
+    assert steps[13].more == {"contains": "tea costs"} and steps[13].title == "file 'tea.txt'"
     assert steps[9].title == "type 12 characters into 'the field'"  # typed text may be a password
     assert steps[1].title == "wait 'b' gone" and steps[7].title == "drag 'g' to (1, 2)"
 
@@ -100,6 +108,9 @@ def test_every_verb_is_read(tmp_path, monkeypatch):
         ("[[step]]\npress = 'crtl+s'", "unknown key 'crtl'"),
         ('[[step]]\ntype = "a\\u0007"', "cannot be typed"),
         ("[[step]]\nscreenshot = 'a.txt'", "must be one of .png"),
+        ("[[step]]\nopened = ''", "opened must be text, got ''"),
+        ("[[step]]\nopened = 'a'\ncontains = 'b'", "unknown field 'contains'"),
+        ("[[step]]\nfile = 'a'\ncontains = 3", "contains must be text, got 3"),
         ("[[step]]\ntype = '${FILE}'", "nothing stands for ${FILE} (add: --set FILE=VALUE)"),
         ("[[step]]\ntype = '5$'", "write $$ for a dollar sign"),
         ("[[step]]\nclick = '" + "x" * 1001 + "'", "1,001 characters"),

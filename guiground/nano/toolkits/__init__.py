@@ -38,7 +38,8 @@ def load(path: str | Path, rng: random.Random | None = None) -> Scene:
         if rng and phrases and rng.random() > 0.4:  # the primary phrase comes first more often than each other
             row["name"] = rng.choice(phrases)
         elements.append(Element(**row))
-    return Scene(image, elements, np.array(facts["glyphs"], dtype=np.float32).reshape(-1, 4))
+    icons = [(group, tuple(box)) for group, *box in facts["icons"]] if "icons" in facts else None
+    return Scene(image, elements, np.array(facts["glyphs"], dtype=np.float32).reshape(-1, 4), icons)
 
 
 def write(folder: Path, name: str, picture: bytes, facts: dict) -> Path:

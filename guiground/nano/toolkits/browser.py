@@ -22,7 +22,10 @@ class Browser:
         self.folder = tempfile.TemporaryDirectory(prefix="guiground-chromium-", ignore_cleanup_errors=True)
         to_child, self.write = os.pipe()
         self.read, from_child = os.pipe()
-        command = [self.program, "--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe"]
+        command = [self.program, "--headless=new", "--disable-gpu", "--remote-debugging-pipe"]
+        if os.geteuid() == 0:  # root needs no sandbox, and must not raise the priority of what was started with nice
+            keep = ["setpriv", "--bounding-set", "-sys_nice"] if shutil.which("setpriv") else []
+            command = [*keep, *command, "--no-sandbox"]
         command += [f"--user-data-dir={self.folder.name}", "--no-first-run", *self.arguments, "about:blank"]
         # DevTools reads descriptor 3 and writes descriptor 4.
         self.process = subprocess.Popen(
@@ -85,6 +88,35 @@ class Browser:
         if "exceptionDetails" in answer:
             raise RuntimeError(f"script failed in the page: {answer['exceptionDetails']}")
         return answer["result"].get("value")
+
+    def with_inner_texts(self, function: str):
+        """The value of a JavaScript function called with every text node that the browser's own controls hide."""
+        root = self.call("DOM.getDocument", depth=-1, pierce=True)["root"]
+        objects = []
+        for node in inner_texts(root, False):
+            objects.append(self.call("DOM.resolveNode", backendNodeId=node, objectGroup="texts")["object"]["objectId"])
+        window = self.call("Runtime.evaluate", expression="document", objectGroup="texts")["result"]["objectId"]
+        answer = self.call(
+            "Runtime.callFunctionOn",
+            functionDeclaration=function,
+            objectId=window,
+            arguments=[{"objectId": one} for one in objects],
+            returnByValue=True,
+        )
+        self.call("Runtime.releaseObjectGroup", objectGroup="texts")
+        if "exceptionDetails" in answer:
+            raise RuntimeError(f"script failed in the page: {answer['exceptionDetails']}")
+        return answer["result"]["value"]
+
+
+def inner_texts(node: dict, hidden: bool) -> list[int]:
+    """The text nodes below the browser's own shadow trees."""
+    if hidden and node["nodeName"] == "#text" and node["nodeValue"].strip():
+        return [node["backendNodeId"]]
+    found = [text for child in node.get("children", ()) for text in inner_texts(child, hidden)]
+    for root in node.get("shadowRoots", ()):
+        found += inner_texts(root, root.get("shadowRootType") == "user-agent")
+    return found
 
 
 def program() -> Path | None:

@@ -27,13 +27,16 @@ class Shown:
 
 @dataclass(slots=True)
 class Screen:
-    """Everything a toolkit told about one picture. `drawn`: the concept of every icon to be seen, named or not."""
+    """Everything a toolkit told about one picture.
+
+    `drawn`: the concept of every icon to be seen, named or not, and its box where the whole of it can be seen.
+    """
 
     width: int
     height: int
     source: str
     shown: list[Shown] = field(default_factory=list)
-    drawn: list[str] = field(default_factory=list)
+    drawn: list[tuple[str, Box | None]] = field(default_factory=list)
     glyphs: list[tuple[float, float, float, int]] = field(default_factory=list)
 
 
@@ -41,12 +44,18 @@ def facts(screen: Screen, rng: random.Random) -> dict:
     """What NAME.json holds."""
     glyphs = [[round(v, 2) for v in glyph[:3]] + [glyph[3]] for glyph in screen.glyphs if within(glyph, screen)]
     elements = distinct(screen, rng)
+    icons = []
+    for name, box in screen.drawn:
+        if name in lexicon():
+            seen = box is not None and inside(box, screen)
+            icons.append([lexicon()[name].group, *(rounded(box) if seen else (0, 0, 0, 0))])
     return {
         "width": screen.width,
         "height": screen.height,
         "source": screen.source,
         "elements": elements,
         "glyphs": glyphs,
+        "icons": icons,
     }
 
 
@@ -63,14 +72,17 @@ def known_as(name: str, role: str, beside: bool) -> str:
 
 def distinct(screen: Screen, rng: random.Random) -> list[dict]:
     """The rows of the elements whose words mean them alone; icons take one of the phrases left to them."""
-    concepts = [lexicon()[name] for name in screen.drawn if name in lexicon()]
+    concepts = [lexicon()[name] for name, _ in screen.drawn if name in lexicon()]
     groups = Counter(concept.group for concept in concepts)
     phrases = Counter(phrase for concept in concepts for phrase in concept.phrases)
     written = Counter(s.name.lower() for s in screen.shown if not s.concept and not s.beside)
     places = Counter((lexicon()[s.concept].group, s.place) for s in screen.shown if s.concept)
     names = Counter(known_as(s.name, s.role, s.beside) for s in screen.shown if not s.concept)
+    labels = {s.name.rstrip(":* ") for s in screen.shown if s.whole and not s.concept and not s.beside}
     rows = []
     for one in screen.shown:
+        if one.beside and one.name not in labels:
+            continue
         if not one.whole or not inside(one.aim, screen) or one.aim[2] - one.aim[0] < 3:
             continue
         name, free, group = one.name, [], ""
@@ -84,10 +96,15 @@ def distinct(screen: Screen, rng: random.Random) -> list[dict]:
                 word = {"window-close": "close"}.get(one.concept, one.concept)
                 free = [f"{word} the {FURNITURE[one.place]}"]
             name = free[0] if rng.random() < 0.4 else rng.choice(free)
-        elif names[known_as(name, one.role, one.beside)] > 1 or len(name) < 2 or name.endswith(("...", "…")):
+        elif names[known_as(name, one.role, one.beside)] > 1 or unsayable(one) or name.endswith(("...", "…")):
             continue
         rows.append(row(one, name, group, free))
     return rows
+
+
+def unsayable(one: Shown) -> bool:
+    """Whether a name is too short to be asked for: a single character is enough on keys and in months."""
+    return len(one.name) < (1 if one.role in ("key", "day") else 2)
 
 
 def row(one: Shown, name: str, group: str, free: list[str]) -> dict:

@@ -1,6 +1,6 @@
 // What a page shows, in CSS pixels: elements marked data-e, other short texts, icons marked data-c, every character.
-// Called with the text runs inside form controls, which only the layout snapshot knows: [control, text, box].
-(runs) => {
+// Called with the text nodes inside form controls, which only DevTools reaches.
+function (...within) {
   const wide = innerWidth, tall = innerHeight, ratio = devicePixelRatio;
   const pen = document.createElement('canvas').getContext('2d');
   const fonts = new Map();
@@ -22,24 +22,38 @@
     return top && (element.contains(top) || top.labels === undefined && top.closest('label')?.contains(element));
   });
   const box = (element) => { const r = element.getBoundingClientRect(); return [r.left, r.top, r.right, r.bottom]; };
+  const clipped = (element) => {  // its box as far as nothing around it cuts it off
+    const r = box(element);
+    for (let up = element.parentElement; up; up = up.parentElement) {
+      if (getComputedStyle(up).overflowX === 'visible') continue;
+      const c = up.getBoundingClientRect();
+      r[0] = Math.max(r[0], c.left); r[1] = Math.max(r[1], c.top);
+      r[2] = Math.min(r[2], c.right); r[3] = Math.min(r[3], c.bottom);
+    }
+    return [Math.max(r[0], 0), Math.max(r[1], 0), Math.min(r[2], wide), Math.min(r[3], tall)];
+  };
   const changed = (text, style) => style.textTransform === 'uppercase' ? text.toUpperCase()
     : style.textTransform === 'lowercase' ? text.toLowerCase() : text;
 
   const glyphs = [];
-  const written = new Map();  // text node: {text, aim, whole, some}
+  const written = new Map();  // text node: its words, where they are, whether wholly and at all to be seen
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   const range = document.createRange();
-  for (let node; (node = walker.nextNode());) {
+  const nodes = [];
+  for (let node; (node = walker.nextNode());) nodes.push(node);
+  for (const node of [...nodes, ...within]) {
     const parent = node.parentElement;
+    const host = node.getRootNode().host;
     if (!node.data.trim() || /^(SCRIPT|STYLE|OPTION|TEXTAREA)$/.test(parent.tagName)) continue;
+    if (host?.type === 'password') continue;
     range.selectNodeContents(node);
     const whole = range.getBoundingClientRect();
     if (!whole.width || whole.bottom < 0 || whole.top > tall || whole.right < 0 || whole.left > wide) continue;
     const style = getComputedStyle(parent);
     if (style.visibility !== 'visible' || +style.opacity < 0.3) continue;
     const font = fontOf(parent);
-    let limit = Infinity, cut = false;
-    for (let up = parent; up && up !== document.body; up = up.parentElement) {
+    let limit = host ? host.getBoundingClientRect().right - 2 : Infinity, cut = false;
+    for (let up = host ? null : parent; up && up !== document.body; up = up.parentElement) {
       const own = getComputedStyle(up);
       if (own.textOverflow === 'ellipsis' && own.overflowX !== 'visible' && up.scrollWidth > up.clientWidth) {
         pen.font = font.key;
@@ -61,7 +75,9 @@
       one.text += shown[i];
       one.left = Math.min(one.left, r.left); one.right = Math.max(one.right, r.right);
       one.middles.add(Math.round(middle));
-      const seen = r.right <= limit && hit((r.left + r.right) / 2, middle) === parent;
+      const reach = font.cap / 2 - 0.5, in_ = 0.15 * r.width;
+      const seen = r.right <= limit && [[r.left + in_, -reach], [r.right - in_, reach]].every(
+        ([x, by]) => hit(x, middle + by) === (host || parent));
       if (seen) { glyphs.push([r.left, r.right, middle, shown.charCodeAt(i)]); one.some = true; }
       else one.whole = false;
       one.middle = middle;
@@ -109,46 +125,32 @@
     if (!texts.length) continue;
     const one = joined(texts);
     if (!one.some) continue;
-    const outer = [Math.min(r[0], one.aim[0]), Math.min(r[1], one.aim[1]), Math.max(r[2], one.aim[2]), Math.max(r[3], one.aim[3])];
+    const cut = clipped(element);
+    const outer = [Math.min(cut[0], one.aim[0]), Math.min(cut[1], one.aim[1]),
+      Math.max(cut[2], one.aim[2]), Math.max(cut[3], one.aim[3])];
     shown.push({role, name: one.text, box: outer, aim: one.aim, whole: one.whole && inside(one.aim), place});
   }
   for (const [node, one] of written) {
     if (taken.has(node) || one.text.length > 40 || !one.some) continue;
+    const host = node.getRootNode().host;
+    if (host) {
+      const place = host.closest('[data-p]')?.dataset.p || '';
+      const whole = one.whole && !/^(date|time)$/.test(host.type) && inside(one.aim);
+      shown.push({role: host.dataset.e || 'text', name: one.text, box: box(host), aim: one.aim, whole, place});
+      continue;
+    }
     const parent = node.parentElement;
     const alone = parent.childNodes.length === 1 && getComputedStyle(parent).display !== 'inline';
     const role = /^H[1-6]$/.test(parent.tagName) ? 'heading' : alone && one.text.length < 30 ? 'label' : 'text';
     const place = parent.closest('[data-p]')?.dataset.p || '';
     shown.push({role, name: one.text, box: one.aim, aim: one.aim, whole: one.whole && inside(one.aim) && alone, place});
   }
-  for (const [key, text, r] of runs) {
-    const element = document.querySelector(`[data-k="${key}"]`);
-    const font = fontOf(element);
-    pen.font = font.key;
-    const middle = r[1] + font.ascent - font.cap / 2, half = font.cap / 2 + font.size * 0.2;
-    const full = pen.measureText(text).width, space = full ? r[2] / full : 1;
-    const own = box(element), style = getComputedStyle(element);
-    const edge = own[2] - parseFloat(style.borderRightWidth) - 1;
-    let some = false, all = true, last = r[0];
-    for (let i = 0; i < text.length; i++) {
-      const left = r[0] + pen.measureText(text.slice(0, i)).width * space;
-      const right = r[0] + pen.measureText(text.slice(0, i + 1)).width * space;
-      if (!text[i].trim()) continue;
-      const top = hit((left + right) / 2, middle);
-      if (right <= edge && top && (top === element || element.contains(top))) {
-        if (element.type !== 'password') glyphs.push([left, right, middle, text.charCodeAt(i)]);
-        some = true;
-      } else all = false;
-      last = right;
-    }
-    if (!some || element.type === 'password') continue;
-    const aim = [r[0], middle - half, last, middle + half];
-    const place = element.closest('[data-p]')?.dataset.p || '';
-    const only = element.dataset.runs === '1' && element.dataset.e;
-    shown.push({role: element.dataset.e || 'text', name: text.trim(), box: own, aim, whole: all && only && inside(aim), place});
+  const drawn = [];
+  for (const element of document.querySelectorAll('[data-c]')) {
+    const picture = element.classList.contains('i') ? element : element.querySelector('.i');
+    const r = box(picture || element);
+    if (!(r[2] > r[0] && r[3] > 0 && r[1] < tall && r[2] > 0 && r[0] < wide)) continue;
+    drawn.push([element.dataset.c, picture && inside(r) && visible(picture, r) ? r : null]);
   }
-  const drawn = [...document.querySelectorAll('[data-c]')].filter((element) => {
-    const r = box(element);
-    return r[2] > r[0] && r[3] > 0 && r[1] < tall && r[2] > 0 && r[0] < wide;
-  }).map((element) => element.dataset.c);
   return {shown, drawn, glyphs, ratio};
 }

@@ -8,8 +8,9 @@ from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLIm
 from guiground.errors import UsageError
 from guiground.geometry import Size
 from guiground.models.catalogue import entries
-from guiground.models.image import opaque, padded, patches
+from guiground.models.image import padded, patches
 from guiground.models.spec import Pixels
+from guiground.picture import opaque
 
 
 def processor_of(name):

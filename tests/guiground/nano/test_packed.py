@@ -71,7 +71,7 @@ def test_greedy_answers_equal_generate(model):
     zero = arch.VOCABULARY["0"]
     with torch.no_grad():
         picture = windows.features(model.model.visual, scene.image)[None]
-        points, _ = greedy(model, picture, batch)
+        points, _, _ = greedy(model, picture, batch)
     for q in range(batch.questions.shape[1]):
         asked = batch.questions[0, q, : int(batch.answers[0, q]) + 1].tolist()
         ids = torch.tensor([[arch.START, arch.VISION_START, *[arch.IMAGE] * 32, arch.VISION_END, arch.GROUND, *asked]])

@@ -3,15 +3,16 @@
 `.t` holds an element's words where it shows more than words; data-n names what a label beside it names.
 """
 
+import functools
 import html
 import random
 from dataclasses import dataclass, field
 
 from guiground.nano.scenes import words
 from guiground.nano.scenes.lexicon import lexicon
+from guiground.nano.scenes.themes import hue
 from guiground.nano.toolkits import svg_icons, talk
 from guiground.nano.toolkits.pages.sheet import Look, css
-from guiground.nano.scenes.themes import hue
 
 
 @dataclass
@@ -24,7 +25,6 @@ class Page:
     family: str = ""
     used: set[str] = field(default_factory=set)  # groups of all icons so far
     named: set[str] = field(default_factory=set)  # groups of those that stand without words
-    keys: int = 0
 
     def __post_init__(self):
         self.family = self.icons.family(self.rng)
@@ -33,11 +33,6 @@ class Page:
     def chance(self, share: float) -> bool:
         """True in that share of cases."""
         return self.rng.random() < share
-
-    def key(self) -> str:
-        """Marks a control whose text only the browser knows."""
-        self.keys += 1
-        return f'data-k="{self.keys}"'
 
 
 def esc(text: str) -> str:
@@ -58,8 +53,17 @@ def picture(page: Page, choice, size: int, more: str = "") -> str:
     return f'<span class="i" {more} style="{style}">{inner}</span>'
 
 
-def ornament(page: Page, concept: str = "", size: int = 0) -> str:
-    """An icon that only decorates words; often none."""
+@functools.cache
+def concepts_by_phrase() -> dict[str, str]:
+    """{what people call an icon: its concept}."""
+    return {phrase: concept.name for concept in lexicon().values() for phrase in concept.phrases[::-1]}
+
+
+def ornament(page: Page, concept: str = "", size: int = 0, text: str = "") -> str:
+    """An icon that only decorates words, often what they say; "" where there is none."""
+    if text and page.chance(0.7):
+        known = concepts_by_phrase().get(text.lower().removesuffix("s"), concepts_by_phrase().get(text.lower(), ""))
+        concept = known if page.icons.choose(page.rng, page.family, known) else concept
     choice = page.icons.choose(page.rng, page.family, concept, page.named)
     if choice is None:
         return ""
@@ -96,7 +100,7 @@ def named(
 def button(page: Page, text: str = "", kind: str = "", icon: float = 0.15, tag: str = "button") -> str:
     """A button with words, and an icon now and then."""
     text = text or words.phrase(page.rng, "button")
-    inner = ornament(page) if page.chance(icon) else ""
+    inner = ornament(page, text=text) if page.chance(icon) else ""
     return named("button", text, f"b {kind}", inner, tag)
 
 
@@ -132,7 +136,7 @@ def control(page: Page, name: str = "", hint: str = "", value: str = "", kind: s
     """A text field; with `name`, one that a label beside it names."""
     own = f'data-n="{esc(name)}"' if name else ""
     return (
-        f'<input class="f field" type="{kind}" data-e="field" {own} {page.key()} style="{style}" '
+        f'<input class="f field" type="{kind}" data-e="field" {own} style="{style}" '
         f'placeholder="{esc(hint)}" value="{esc(value)}">'
     )
 
@@ -144,12 +148,12 @@ def select(page: Page, name: str = "", options: list[str] | None = None, style: 
     if page.look.native or page.chance(0.4):
         inner = "".join(f"<option>{esc(option)}</option>" for option in options)
         return (
-            f'<select class="field" data-e="drop-down" {own} {page.key()} style="{style}" data-c="chevron-down" '
+            f'<select class="field" data-e="drop-down" {own} style="{style}" data-c="chevron-down" '
             f'data-worded="1">{inner}</select>'
         )
     arrow = ornament(page, page.rng.choice(["chevron-down", "chevron-down", "unfold"]), round(page.look.size * 0.9))
     arrow = arrow or '<span data-c="chevron-down" data-worded="1">&#9662;</span>'
-    words_ = named("drop-down" if not name else "text", options[0], "grow cut")
+    words_ = named("text", options[0], "grow cut") if name else f'<span class="t grow cut">{esc(options[0])}</span>'
     return f'<span class="b field row spread" data-e="drop-down" {own} style="font-weight:400;{style}">{words_}{arrow}</span>'
 
 
@@ -186,7 +190,7 @@ def field_value(rng: random.Random) -> str:
 
 def item(page: Page, text: str, role: str = "list item", icon: float = 0.5, after: str = "", on: float = 0.08) -> str:
     """One row of a list or menu."""
-    inner = ornament(page) if page.chance(icon) else ""
+    inner = ornament(page, text=text) if page.chance(icon) else ""
     return named(role, text, "item" + (" on" if page.chance(on) else ""), inner, "div", after)
 
 
@@ -227,7 +231,7 @@ def tabs(page: Page, names: list[str], place: str = "", icon: float = 0.1) -> st
     icon = icon if page.chance(0.5) else 0
     cells = []
     for index, name in enumerate(names):
-        inner = ornament(page) if page.chance(icon) else ""
+        inner = ornament(page, text=name) if page.chance(icon) else ""
         cells.append(named("tab", name, "tab" + (" on" if index == chosen else ""), inner))
     return f'<div class="row under cut" style="gap:2px" data-p="{place}">{"".join(cells)}</div>'
 

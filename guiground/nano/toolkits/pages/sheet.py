@@ -75,8 +75,8 @@ def sheet(rng: random.Random, look: Look) -> str:
     )
     tab_look = rng.choice(
         [
-            f".tab{{border-bottom:2px solid transparent}}.tab.on{{border-color:{css(accent)};color:{css(accent)}}}",
-            f".tab{{border:1px solid {line};background:{css(theme.bar)}}}.tab.on{{background:{css(theme.base)}}}",
+            f".tab{{border-bottom:2px solid transparent}}.tab.on{{border-color:{css(accent)};color:{css(theme.link)};background:none}}",
+            f".tab{{border:1px solid {line};background:{css(theme.bar)}}}.tab.on{{background:{css(theme.base)};color:{css(theme.text)}}}",
             f".tab{{border-radius:{radius}px}}.tab.on{{background:{css(accent)};color:{ink}}}",
         ]
     )
@@ -149,6 +149,8 @@ tr.on td{{background:{css(accent)};color:{ink}}}
 .switch.yes{{background:{css(accent)}}}.switch.yes:after{{left:1.1em}}
 .tick,.dot{{width:1.1em;height:1.1em;border:1px solid {css(theme.dim)};border-radius:{min(radius, 3)}px;flex:none;
  display:inline-block;background:{css(theme.base)}}}
+.tick{{display:inline-flex;align-items:center;justify-content:center}}.tick.yes:after{{content:"";width:.3em;height:.6em;
+ border:solid {ink};border-width:0 2px 2px 0;transform:rotate(45deg)}}
 .dot{{border-radius:50%}}.tick.yes{{background:{css(accent)}}}.dot.yes{{border:.35em solid {css(accent)}}}
 .face{{border-radius:{rng.choice(["50%", "50%", "6px"])};flex:none;display:inline-flex;align-items:center;
  justify-content:center;color:#fff;font-size:.85em}}
