@@ -31,9 +31,7 @@ class GistKV(Method):
 
     budget: int | Share = 64  # entries per kv head, the gist included; or a share such as "10%"
     window: int = 32  # tokens whose queries are observed
-    weighing: str = (
-        "sure"  # a query counts as much as its highest attention weight; "mean": all alike; "last": the last
-    )
+    weighing: str = "sure"  # a query counts by its highest attention weight; "mean": all alike; "last": only the last
     fade: float = 0.8  # what a query counts beside the one after it
     hold: int = 1  # last tokens that are held in any case
     kernel: int = 1  # side of a square on the token grid over which an image's scores are pooled, odd; 1: no pooling
@@ -118,23 +116,20 @@ class GistKV(Method):
         centre = farthest(prompt.key.float(), gists, ~best, scores)
         keep = best.scatter(-1, centre, True)
         nearest = nearest_held(prompt.key.float(), keep, centre, best)
+        key, value = (grouped_mean(states, nearest, scores) for states in (prompt.key, prompt.value))
         highest = logits.amax(-1, keepdim=True)
         index = nearest[:, :, None, None].expand_as(logits)
-        mass = torch.zeros_like(logits).scatter_add(
-            -1, index, (logits - highest).exp()
-        )  # of all that a place stands for
+        mass = torch.zeros_like(logits).scatter_add(-1, index, (logits - highest).exp())  # of all that one stands for
+        whole = mass.sum(-1, keepdim=True)
+        mass = mass.gather(-1, centre[:, :, None, None].expand(*mass.shape[:-1], -1))  # [..., queries, gists]
         together = mass.log() + highest
-        key, value = (grouped_mean(states, nearest, scores) for states in (prompt.key, prompt.value))
+        places = centre.unsqueeze(-1).expand(-1, -1, -1, key.shape[-1])
         query = prompt.query[:, :, -logits.shape[-2] :].float().unflatten(1, (key.shape[1], -1))
-        own = capped(torch.einsum("bhgwd,bhtd->bhgwt", query, key.float()) * prompt.scaling, prompt.softcap)
-        mass = mass * (weights / mass.sum(-1)).unsqueeze(-1)  # a query says the more of a gist the more it looks there
-        raised = (mass * (together - own).masked_fill(mass == 0, 0)).sum((2, 3))
-        raised = raised / mass.sum((2, 3)).clamp_min(torch.finfo(mass.dtype).tiny)
-        gist = torch.zeros_like(keep).scatter(-1, centre, True)
-        of_gist = gist.unsqueeze(-1)
-        return Choice(
-            keep,
-            merged=Merged(
-                torch.where(of_gist, key, prompt.key), torch.where(of_gist, value, prompt.value), raised * gist
-            ),
-        )
+        own = torch.einsum("bhgwd,bhtd->bhgwt", query, key.gather(2, places).float()) * prompt.scaling
+        weights = weights.unsqueeze(-1) * mass / whole  # a query says the more of a gist the more it looks there
+        raised = (weights * (together - capped(own, prompt.softcap)).masked_fill(mass == 0, 0)).sum((2, 3))
+        raised = raised / weights.sum((2, 3)).clamp_min(torch.finfo(weights.dtype).tiny)
+        bias = torch.zeros_like(scores).scatter(-1, centre, raised)
+        gist = torch.zeros_like(keep).scatter(-1, centre, True).unsqueeze(-1)
+        merged = Merged(torch.where(gist, key, prompt.key), torch.where(gist, value, prompt.value), bias)
+        return Choice(keep, merged=merged)

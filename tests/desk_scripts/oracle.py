@@ -1,7 +1,7 @@
 """guiground run, with the accessibility tree in the place of the model: what it finds is what the program says.
 
-python oracle.py MEANING SCRIPT.toml ARGUMENTS of guiground run; MEANING: Situation.meaning, as JSON. It needs Debian's own Python (python3-gi, gir1.2-atspi-2.0,
-python3-xlib) to read the tree, and runs in the environment of a session.
+python oracle.py MEANING SCRIPT.toml ARGUMENTS of guiground run, where MEANING is Situation.meaning as JSON. It needs
+Debian's own Python (python3-gi, gir1.2-atspi-2.0, python3-xlib) to read the tree, and the environment of a session.
 """
 
 import json

@@ -39,15 +39,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         records = Path(asked.records or folder).resolve()
         words, tree = [], []
         with Resident(asked.arguments):
-            for repetition in range(asked.repeat):
-                for situation in able:
-                    place = records / f"{situation.name}-{repetition + 1}"
-                    if not without:
-                        tree.append(run(situation, repetition, by_words=False, record=place / "tree"))
-                    words.append(
-                        run(situation, repetition, by_words=True, record=place / "words", arguments=asked.arguments)
-                    )
-                    print(_line(words[-1], tree[-1] if tree else None), file=sys.stderr)
+            try:
+                for repetition in range(asked.repeat):
+                    for situation in able:
+                        place = records / f"{situation.name}-{repetition + 1}"
+                        if not without:
+                            tree.append(run(situation, repetition, by_words=False, record=place / "tree"))
+                        trial = run(situation, repetition, record=place / "words", arguments=asked.arguments)
+                        words.append(trial)
+                        print(_line(trial, tree[-1] if tree else None), file=sys.stderr)
+            except KeyboardInterrupt:
+                print("interrupted: these are the runs up to now", file=sys.stderr)
     summary = [summarised(one.name, words, tree) for one in able]
     print(table(summary))
     if asked.json:
@@ -88,9 +90,9 @@ def summarised(name: str, words: Sequence[Trial], tree: Sequence[Trial]) -> dict
     """The rates of one script: how often it succeeded, and for each step how often it was reached, went, and hit."""
     mine = [one for one in words if one.name == name]
     known = {one.repetition: one for one in tree if one.name == name}
-    longest = max((*mine, *known.values()), key=lambda one: len(one.steps))
+    longest = max((*mine, *known.values()), key=lambda one: len(one.steps), default=None)
     steps = []
-    for number, step in enumerate(longest.steps):
+    for number, step in enumerate(longest.steps if longest else ()):
         reached = [one for one in mine if len(one.steps) > number]
         hits = [on_target(one, known.get(one.repetition), number) for one in reached]
         judged = [hit for hit in hits if hit is not None]

@@ -90,7 +90,7 @@ def test_by_words(by_tree, tmp_path, tell_rates):
         for situation in able:
             if TREE is None:
                 tree.append(by_tree(situation)[0])
-            words.append(run(situation, by_words=True, record=tmp_path / situation.name))
+            words.append(run(situation, record=tmp_path / situation.name))
     told = table([summarised(one.name, words, tree) for one in able])
     tell_rates(told)
     for trial in words:

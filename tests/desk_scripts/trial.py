@@ -57,7 +57,7 @@ def no_tree() -> str | None:
 
 
 def run(
-    situation: Situation, repetition: int = 0, *, by_words: bool, record: Path, arguments: tuple[str, ...] = ()
+    situation: Situation, repetition: int = 0, *, record: Path, by_words: bool = True, arguments: tuple[str, ...] = ()
 ) -> Trial:
     """Arranges the situation, lets guiground run its script, and looks outside at what it did.
 

@@ -72,7 +72,7 @@ def test_full_budget_is_no_compression(finding, picture):
 
 def test_a_budget_evicts_and_is_measured(finding, picture):
     full = Locator(finding, max_pixels=PIXELS).locate("the Save button", picture)
-    result = Locator(finding, budget=64, max_pixels=PIXELS).locate("the Save button", picture)
+    result = Locator(finding, method="mixkv", budget=64, max_pixels=PIXELS).locate("the Save button", picture)
     assert result.kv.method == "mixkv" and result.kv.budget == 64 and result.warnings == ()
     bytes_per_token = full.kv.bytes_full / full.kv.tokens_seen
     assert 0 < result.kv.tokens_held - 64 <= 4 and result.kv.bytes_held == result.kv.tokens_held * bytes_per_token
@@ -130,7 +130,8 @@ def test_the_record_is_plain_json(finding, picture):
     record = Locator(finding, budget=64, max_pixels=PIXELS).locate("the Säve button", picture).to_json()
     assert json.loads(json.dumps(record)) == record
     assert record["schema_version"] == 1 and record["instruction"] == "the Säve button"
-    assert set(record["kv"]) == {"method", "budget", "tokens_seen", "tokens_held", "bytes_full", "bytes_held"}
+    sizes = {"bytes_full", "bytes_held", "bytes_untouched", "bytes_offloaded"}
+    assert set(record["kv"]) == {"method", "budget", "tokens_seen", "tokens_held", *sizes}
     stages = record["timing_ms"]
     assert list(stages) == ["capture", "load", "read", "prepare", "generate", "parse", "shared", "total"]
     assert sum(spent for stage, spent in stages.items() if stage != "total") == pytest.approx(stages["total"], abs=0.4)

@@ -51,10 +51,13 @@ def shoot(browser: Browser, rng: random.Random, icons: IconFiles, held_out: bool
 
 SCRIPT = Path(__file__).with_name("page_boxes.js").read_text(encoding="utf-8")
 SETTLE = """
-document.fonts.ready.then(() => Promise.all([...document.images].map((one) => one.decode().catch(() => 0)))).then(() => {
+{
+const decoded = () => Promise.all([...document.images].map((one) => one.decode().catch(() => 0)));
+document.fonts.ready.then(decoded).then(() => {
   scrollTo(0, DOWN);
   return new Promise((done) => requestAnimationFrame(() => setTimeout(done, 20)));
 })
+}
 """
 
 

@@ -1,4 +1,4 @@
-"""Labels that the picture does not bear out are dropped: words and icons that cannot be told from what is behind them."""
+"""Labels that the picture does not bear out are dropped: words and icons that nobody can tell from their ground."""
 
 import numpy as np
 

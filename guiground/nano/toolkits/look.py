@@ -1,7 +1,5 @@
 """Draws a picture's labels over it, for looking at them before training does."""
 
-from pathlib import Path
-
 from PIL import Image, ImageDraw
 
 from guiground.nano.scenes import Scene
@@ -27,8 +25,3 @@ def annotated(scene: Scene, names: bool = True) -> Image.Image:
             text = f"{element.role}: {element.name}" if element.icon or element.beside else element.role
             pen.text((2 * element.aim[0], 2 * element.aim[1] - 10), text, fill=COLOURS[kind])
     return image
-
-
-def save(scene: Scene, path: Path) -> None:
-    """Writes `annotated` to a file."""
-    annotated(scene).save(path)

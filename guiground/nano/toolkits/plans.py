@@ -196,7 +196,7 @@ def pane(plan: Plan, height: int) -> dict:
     rng = plan.rng
     kind = rng.choice(["form", "form", "table", "table", "text", "icons", "keys"])
     if kind == "form":
-        return {"kind": "form", "rows": rows_of(plan, rng.randint(4, max(6, height // 34))) + [buttons(plan)]}
+        return {"kind": "form", "rows": [*rows_of(plan, rng.randint(4, max(6, height // 34))), buttons(plan)]}
     if kind == "table":
         return table(plan)
     if kind == "text":

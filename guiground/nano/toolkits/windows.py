@@ -43,7 +43,7 @@ def make(source: str, folder: Path, count: int, seed: int, packages: Path, held_
     made, failed, start = 0, 0, time.monotonic()
     with display.display() as name:
         for first in range(seed, seed + count, BATCH):
-            numbers = [n for n in range(first, min(first + BATCH, seed + count))]
+            numbers = list(range(first, min(first + BATCH, seed + count)))
             numbers = [n for n in numbers if not (folder / f"{source}-{n:06}.json").exists()]
             settings, scale = environment(source, random.Random(f"process {first}"))
             while numbers:

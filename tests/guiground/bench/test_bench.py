@@ -49,6 +49,7 @@ def test_ratios_are_of_the_right_things(measured):
     snapkv = next(record for record in records if record["method"] == "snapkv" and record["tokens"] == 160)
     ratios, plain, empty = snapkv["ratios"], measured[160]["uncompressed"], measured[160]["empty"]
     assert ratios["step_over_empty"] == snapkv["step_ms"] / empty["step_ms"]
+    assert ratios["least_step_over_empty"] == snapkv["step_least_ms"] / empty["step_least_ms"]
     assert ratios["step_over_uncompressed"] == snapkv["step_ms"] / plain["step_ms"]
     assert ratios["bytes_over_nominal"] == 1 and ratios["bytes_over_uncompressed"] == 43 / (160 + own.TEXT + 3)
     assert ratios["with_compression_over_prefill"] > 1

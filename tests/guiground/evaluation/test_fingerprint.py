@@ -30,6 +30,7 @@ def make_locator(**changes):
         max_pixels=None,
         method="snapkv",
         budget="64",
+        protocol="after-prefill",
         eviction=mixkv.METHODS["snapkv"](budget=64),
     )
     for name, value in changes.items():
@@ -61,6 +62,7 @@ def test_every_setting_changes_the_hash(tmp_path):
         {"max_pixels": 500},
         {"method": "adakv"},
         {"eviction": mixkv.METHODS["snapkv"](budget=64, window=8)},
+        {"protocol": "strict"},
         {"budget": "65"},
         {"device": torch.device("cuda")},
         {"dtype": torch.bfloat16},

@@ -1,4 +1,4 @@
-"""Panes of lists and tools: mail, chat, files, calendar, dashboard, board, player, editor, sheet, tree, prices."""
+"""Panes of lists: mail, chat, files, a calendar, a dashboard, prices, a feed, a small form to log in."""
 
 import math
 
@@ -35,9 +35,13 @@ def mail(page: Page) -> str:
         body = "".join(f"<p>{esc(talk.paragraph(rng, 3))}</p>" for _ in range(rng.randint(1, 3)))
         reader = f"""<div class="fill pad col" style="gap:10px"><h2>{esc(talk.say(rng, "subject"))}</h2>
         <div class="row spread"><span>{esc(talk.mail(rng))}</span><span class="row">{parts.icon_buttons(page, 3, MAIL)}
-        </span></div>{body}<div class="row">{parts.button(page, "Reply", icon=0.5)}{parts.button(page, "Forward")}</div></div>"""
+        </span></div>{body}
+        <div class="row">{parts.button(page, "Reply", icon=0.5)}{parts.button(page, "Forward")}</div></div>"""
         wide = rng.choice([280, 340, 420])
-        left = f'<div class="row fill" style="align-items:stretch"><div style="width:{wide}px" class="side">{left}</div>{reader}</div>'
+        left = (
+            f'<div class="row fill" style="align-items:stretch"><div style="width:{wide}px" class="side">{left}'
+            f"</div>{reader}</div>"
+        )
     return f'<div class="col full" style="height:100%;gap:0"><div class="row pad under">{tools}</div>{left}</div>'
 
 
@@ -57,13 +61,26 @@ def chat(page: Page) -> str:
             inner = f'<div class="bubble {"on" if mine else "soft"}">{esc(text)}</div>'
             rows.append(f'<div class="row" style="justify-content:{"end" if mine else "start"}">{inner}</div>')
         else:
-            head = f'<div class="row"><span class="bold">{esc(name)}</span><span class="dim small">{esc(talk.clock(rng))}</span></div>'
-            rows.append(
-                f'<div class="row" style="align-items:start">{parts.face(page, name, 32)}<div>{head}<div>{esc(text)}</div></div></div>'
+            head = (
+                f'<div class="row"><span class="bold">{esc(name)}</span><span class="dim '
+                f'small">{esc(talk.clock(rng))}</span></div>'
             )
-    head = f'<div class="row spread pad under"><h3># {esc(talk.say(rng, "channel"))}</h3><span>{parts.icon_buttons(page, 4, CHAT)}</span></div>'
-    foot = f'<div class="row pad over">{parts.icon_buttons(page, 2, WRITE)}{parts.control(page, hint=talk.say(rng, "hint"))}{parts.icon_buttons(page, 2, WRITE[3:])}</div>'
-    return f'<div class="col full" style="height:100%">{head}<div class="fill col pad" style="gap:10px">{"".join(rows)}</div>{foot}</div>'
+            rows.append(
+                f'<div class="row" style="align-items:start">{parts.face(page, name, 32)}<div>{head}'
+                f"<div>{esc(text)}</div></div></div>"
+            )
+    head = (
+        f'<div class="row spread pad under"><h3># {esc(talk.say(rng, "channel"))}</h3>'
+        f"<span>{parts.icon_buttons(page, 4, CHAT)}</span></div>"
+    )
+    foot = (
+        f'<div class="row pad over">{parts.icon_buttons(page, 2, WRITE)}'
+        f"{parts.control(page, hint=talk.say(rng, 'hint'))}{parts.icon_buttons(page, 2, WRITE[3:])}</div>"
+    )
+    return (
+        f'<div class="col full" style="height:100%">{head}<div class="fill col pad" '
+        f'style="gap:10px">{"".join(rows)}</div>{foot}</div>'
+    )
 
 
 CHAT = ["phone", "video", "search", "pin", "users", "bell", "info", "more-horizontal", "settings"]
@@ -85,7 +102,10 @@ def files(page: Page) -> str:
         f'{parts.link(page, talk.say(rng, "folder"))}<span class="dim">/</span>' for _ in range(rng.randint(1, 4))
     )
     tools = parts.icon_buttons(page, rng.randint(2, 6), FILES, place="tool bar")
-    return f'<div><div class="row pad under">{tools}{trail}</div><div class="row wrap pad" style="align-items:start">{"".join(cells)}</div></div>'
+    return (
+        f'<div><div class="row pad under">{tools}{trail}</div><div class="row wrap pad" '
+        f'style="align-items:start">{"".join(cells)}</div></div>'
+    )
 
 
 FILES = ["back", "forward", "up", "home", "search", "grid", "list", "new-folder", "upload", "sort", "filter", "refresh"]
@@ -98,18 +118,23 @@ def calendar(page: Page) -> str:
     days = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
     heads = "".join(f'<div class="dim small pad">{day}</div>' for day in days)
     cells = []
+    light = 0.35 if page.look.theme.dark else 0.85
     for day in range(1, rng.choice([29, 31, 32])):
         entries = "".join(
-            f'<div data-e="text" class="small cut" style="background:{css(hue(rng, 0.35 if page.look.theme.dark else 0.85))};'
+            f'<div data-e="text" class="small cut" style="background:{css(hue(rng, light))};'
             f'border-radius:3px;padding:0 4px">{esc(talk.say(rng, "task"))}</div>'
             for _ in range(rng.choice([0, 0, 0, 1, 2]))
         )
         cells.append(
-            f'<div class="under side" style="height:{rng.choice([70, 90, 100])}px;padding:3px;overflow:hidden"><div data-e="day">{day}</div>{entries}</div>'
+            f'<div class="under side" style="height:{rng.choice([70, 90, 100])}px;padding:3px;'
+            f'overflow:hidden"><div data-e="day">{day}</div>{entries}</div>'
         )
     views = parts.tabs(page, rng.sample(["Day", "Week", "Month", "Year", "Agenda", "Schedule"], rng.randint(2, 4)))
     steps = parts.icon_button(page, "chevron-left") + parts.icon_button(page, "chevron-right")
-    head = f'<div class="row pad">{parts.button(page, "Today")}{steps}<h2>{month}</h2><span class="grow"></span>{views}</div>'
+    head = (
+        f'<div class="row pad">{parts.button(page, "Today")}{steps}<h2>{month}</h2><span class="grow">'
+        f"</span>{views}</div>"
+    )
     grid = f'<div style="display:grid;grid-template-columns:repeat(7,1fr)">{heads}{"".join(cells)}</div>'
     return f"<div>{head}{grid}</div>"
 
@@ -120,16 +145,27 @@ def dashboard(page: Page) -> str:
     tiles = []
     for name in parts.unlike(rng, lambda: talk.say(rng, "metric"), rng.randint(2, 6)):
         icon = parts.ornament(page, size=24) if page.chance(0.5) else ""
-        note = f'<div class="small" style="color:{"#2a9d5c" if page.chance(0.6) else "#d04545"}">{rng.choice("+-")}{rng.randint(1, 90)}%</div>'
+        note = (
+            f'<div class="small" style="color:{"#2a9d5c" if page.chance(0.6) else "#d04545"}">{rng.choice("+-")}'
+            f"{rng.randint(1, 90)}%</div>"
+        )
         tiles.append(
-            f'<div class="card grow"><div class="row spread"><span class="dim">{esc(name)}</span>{icon}</div><div class="large bold">{esc(words.number(rng))}</div>{note}</div>'
+            f'<div class="card grow"><div class="row spread"><span class="dim">{esc(name)}</span>{icon}'
+            f'</div><div class="large bold">{esc(words.number(rng))}</div>{note}</div>'
         )
     charts = []
     for _ in range(rng.randint(1, 4)):
-        head = f'<div class="row spread"><h3>{esc(talk.say(rng, "metric"))}</h3>{parts.icon_buttons(page, 1, ["more-vertical", "more-horizontal", "download", "expand", "refresh"])}</div>'
+        head = (
+            f'<div class="row spread"><h3>{esc(talk.say(rng, "metric"))}'
+            f"</h3>{parts.icon_buttons(page, 1, ['more-vertical', 'more-horizontal', 'download', 'expand', 'refresh'])}"
+            "</div>"
+        )
         charts.append(f'<div class="card grow">{head}{chart(page)}</div>')
     rest = panes.table(page) if page.chance(0.4) else ""
-    return f'<div class="pad col" style="gap:12px"><div class="row" style="align-items:stretch">{"".join(tiles)}</div><div class="row" style="align-items:stretch">{"".join(charts)}</div>{rest}</div>'
+    return (
+        f'<div class="pad col" style="gap:12px"><div class="row" style="align-items:stretch">{"".join(tiles)}'
+        f'</div><div class="row" style="align-items:stretch">{"".join(charts)}</div>{rest}</div>'
+    )
 
 
 def chart(page: Page) -> str:
@@ -146,84 +182,15 @@ def chart(page: Page) -> str:
         points = " ".join(
             f"{x},{75 + 60 * math.sin(x / 30 + rng.random()) * rng.random():.0f}" for x in range(0, 310, 15)
         )
-        return f'<svg viewBox="0 0 300 150" style="width:100%;height:150px"><polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/></svg>'
+        return (
+            f'<svg viewBox="0 0 300 150" style="width:100%;height:150px"><polyline points="{points}" '
+            f'fill="none" stroke="{colour}" stroke-width="2"/></svg>'
+        )
     share = rng.randint(10, 340)
-    return f'<div style="width:120px;height:120px;border-radius:50%;margin:10px auto;background:conic-gradient({colour} {share}deg,#8884 0)"></div>'
-
-
-def board(page: Page) -> str:
-    """Columns of tasks."""
-    rng = page.rng
-    columns = []
-    for name in rng.sample(
-        ["Backlog", "To do", "Next", "Doing", "In review", "Waiting", "Done", "Ideas"], rng.randint(3, 5)
-    ):
-        tasks = "".join(
-            f'<div class="card col"><div data-e="list item">{esc(talk.say(rng, "task"))}</div><div class="row">{parts.tag(page)}{parts.face(page, talk.person(rng), 22)}</div></div>'
-            for _ in range(rng.randint(1, 6))
-        )
-        head = f'<div class="row spread"><h3>{name}</h3>{parts.icon_button(page, rng.choice(["add", "more-horizontal"]))}</div>'
-        columns.append(
-            f'<div class="col grow" style="gap:8px">{head}{tasks}{parts.button(page, "Add a card", "ghost", 0.7)}</div>'
-        )
-    return f'<div class="row pad" style="align-items:start;gap:12px">{"".join(columns)}</div>'
-
-
-def library(page: Page) -> str:
-    """Songs as a table over the controls of a player."""
-    rng = page.rng
-    rows = "".join(
-        f'<tr><td class="dim">{i + 1}</td><td data-e="cell">{esc(talk.either(rng, "song", "tab"))}</td><td data-e="cell">{esc(talk.person(rng))}</td>'
-        f"<td>{esc(talk.say(rng, 'genre'))}</td><td>{rng.randint(1, 9)}:{rng.randint(0, 59):02}</td></tr>"
-        for i in range(rng.randint(6, 30))
+    return (
+        '<div style="width:120px;height:120px;border-radius:50%;margin:10px auto;'
+        f'background:conic-gradient({colour} {share}deg,#8884 0)"></div>'
     )
-    head = (
-        "<tr><th>#</th>"
-        + "".join(f'<th data-e="header">{n}</th>' for n in ("Title", "Artist", "Genre", "Length"))
-        + "</tr>"
-    )
-    return f'<div class="col full" style="height:100%"><div class="fill"><table data-p="table">{head}{rows}</table></div>{player(page)}</div>'
-
-
-def player(page: Page) -> str:
-    """Playback controls with a track bar."""
-    rng = page.rng
-    size = rng.choice([16, 20, 24, 28])
-    chosen = [
-        c
-        for c in ("shuffle", "previous-track", "rewind", "play", "stop", "fast-forward", "next-track", "repeat")
-        if page.chance(0.6)
-    ]
-    keys = "".join(parts.icon_button(page, "pause" if c == "play" and page.chance(0.5) else c, size) for c in chosen)
-    side = parts.icon_buttons(
-        page, rng.randint(1, 4), ["volume", "fullscreen", "playlist", "heart", "cast", "subtitles", "settings"]
-    )
-    track = f'<span class="small">{rng.randint(0, 4)}:{rng.randint(10, 59)}</span><span class="track"><i style="width:{rng.randint(5, 95)}%"></i></span>'
-    return f'<div class="row pad over bar" data-p="player">{keys}{track}{side}</div>'
-
-
-def editor(page: Page) -> str:
-    """Source text with line numbers under tabs of files."""
-    names = parts.unlike(page.rng, lambda: talk.file_name(page.rng), page.rng.randint(1, 5))
-    lines = panes.code_lines(page, page.rng.randint(15, 60), page.chance(0.7))
-    return f'<div class="col full" style="height:100%;gap:0">{parts.tabs(page, names)}<div class="fill base code" style="line-height:1.4">{lines}</div></div>'
-
-
-def sheet(page: Page) -> str:
-    """A grid of cells with letters over it."""
-    rng = page.rng
-    letters = "ABCDEFGHIJKLMN"[: rng.randint(5, 14)]
-    head = "<tr><th></th>" + "".join(f'<th data-e="header">{letter}</th>' for letter in letters) + "</tr>"
-    body = "".join(
-        f"<tr><th>{row + 1}</th>"
-        + "".join(
-            f'<td class="side" data-e="cell">{esc(words.number(rng) if page.chance(0.5) else words.word(rng)) if page.chance(0.4) else ""}</td>'
-            for _ in letters
-        )
-        + "</tr>"
-        for row in range(rng.randint(12, 36))
-    )
-    return f'<div class="base" data-p="table"><table>{head}{body}</table></div>'
 
 
 def prices(page: Page) -> str:
@@ -231,7 +198,10 @@ def prices(page: Page) -> str:
     rng = page.rng
     if page.chance(0.5):
         rows = "".join(
-            f'<div class="card row spread">{parts.named("button", talk.say(rng, "question"), "grow line")}{parts.ornament(page, rng.choice(["chevron-down", "add"]))}</div>'
+            (
+                f'<div class="card row spread">{parts.named("button", talk.say(rng, "question"), "grow line")}'
+                f"{parts.ornament(page, rng.choice(['chevron-down', 'add']))}</div>"
+            )
             for _ in range(rng.randint(3, 8))
         )
         return f'<div class="pad col" style="gap:8px"><h1>{esc(talk.say(rng, "section"))}</h1>{rows}</div>'
@@ -245,7 +215,8 @@ def prices(page: Page) -> str:
             page, rng.choice([f"Choose {name}", "Get started", f"Try {name}", "Select"]), rng.choice(["", "main"])
         )
         cells.append(
-            f'<div class="card col grow" style="gap:8px"><h2>{name}</h2><div class="large bold">{talk.price(rng)}</div>{rows}{pick}</div>'
+            f'<div class="card col grow" style="gap:8px"><h2>{name}</h2><div class="large '
+            f'bold">{talk.price(rng)}</div>{rows}{pick}</div>'
         )
     return f'<div class="pad row" style="align-items:stretch;gap:14px">{"".join(cells)}</div>'
 
@@ -263,11 +234,18 @@ def feed(page: Page) -> str:
             for word in rng.sample(["Like", "Comment", "Repost", "Save", "Send"], 3)
         )
         image = parts.photo(page, "100%", rng.randint(80, 200)) if page.chance(0.4) else ""
-        head = f'<div class="row">{parts.face(page, name)}<div>{parts.link(page, name, "bold")}<div class="dim small">{esc(talk.clock(rng))}</div></div></div>'
-        posts.append(
-            f'<div class="card col" style="gap:8px">{head}<p>{esc(talk.paragraph(rng, 2))}</p>{image}<div class="row">{icons or worded}</div></div>'
+        head = (
+            f'<div class="row">{parts.face(page, name)}<div>{parts.link(page, name, "bold")}<div class="dim '
+            f'small">{esc(talk.clock(rng))}</div></div></div>'
         )
-    return f'<div class="pad col" style="gap:12px;max-width:{rng.choice([520, 640, 800])}px;margin:0 auto">{"".join(posts)}</div>'
+        posts.append(
+            f'<div class="card col" style="gap:8px">{head}<p>{esc(talk.paragraph(rng, 2))}</p>{image}<div '
+            f'class="row">{icons or worded}</div></div>'
+        )
+    return (
+        f'<div class="pad col" style="gap:12px;max-width:{rng.choice([520, 640, 800])}px;margin:0 '
+        f'auto">{"".join(posts)}</div>'
+    )
 
 
 def login(page: Page) -> str:
@@ -279,8 +257,10 @@ def login(page: Page) -> str:
     others = "".join(
         parts.button(page, f"Continue with {talk.say(rng, 'company')}", icon=0.9) for _ in range(rng.randint(0, 3))
     )
-    return f"""<div class="row mid" style="min-height:100%"><div class="card col" style="width:{rng.choice([300, 360, 420])}px;gap:12px">
-    <h2>{rng.choice(["Sign in", "Welcome back", "Create account", "Log in to " + talk.say(rng, "company")])}</h2>{rows}
+    greeting = rng.choice(["Sign in", "Welcome back", "Create account", "Log in to " + talk.say(rng, "company")])
+    return f"""<div class="row mid" style="min-height:100%"><div class="card col"
+    style="width:{rng.choice([300, 360, 420])}px;gap:12px"><h2>{greeting}</h2>{rows}
     {parts.tick(page, rng.choice(["Remember me", "Keep me signed in", "Trust this device"]))}
     {parts.button(page, rng.choice(["Sign in", "Continue", "Next", "Log in"]), "main")}{others}
-    <div class="row spread small">{parts.link(page, "Forgot password?")}{parts.link(page, "Create an account")}</div></div></div>"""
+    <div class="row spread small">{parts.link(page, "Forgot password?")}
+    {parts.link(page, "Create an account")}</div></div></div>"""

@@ -33,7 +33,10 @@ def dialog(page: Page) -> str:
     if page.chance(0.3):
         place = f"left:{rng.randint(5, 60)}%;top:{rng.randint(5, 40)}%;width:{wide}px"
     head = f'<div class="row spread"><span class="row">{icon}<h3 class="line">{esc(ask)}</h3></span>{cross}</div>'
-    return f'{veil}<div class="dialog pad col" style="{place};gap:12px" data-p="dialog">{head}<div class="col">{inner}</div>{panes.buttons(page)}</div>'
+    return (
+        f'{veil}<div class="dialog pad col" style="{place};gap:12px" data-p="dialog">{head}<div '
+        f'class="col">{inner}</div>{panes.buttons(page)}</div>'
+    )
 
 
 def menu(page: Page) -> str:
@@ -55,7 +58,10 @@ def entries(page: Page) -> str:
     for name in parts.unlike(rng, lambda: words.phrase(rng, "menu item"), rng.randint(3, 14)):
         after = ""
         if keys and page.chance(0.5):
-            key = f"{rng.choice(['Ctrl+', 'Alt+', 'Shift+', 'Ctrl+Shift+', ''])}{rng.choice('ABCDEFGHJKLNOPQRSTUVWXYZ') if page.chance(0.8) else 'F' + str(rng.randint(1, 12))}"
+            key = (
+                f"{rng.choice(['Ctrl+', 'Alt+', 'Shift+', 'Ctrl+Shift+', ''])}"
+                f"{rng.choice('ABCDEFGHJKLNOPQRSTUVWXYZ') if page.chance(0.8) else 'F' + str(rng.randint(1, 12))}"
+            )
             after = f'<span class="dim small" style="margin-left:auto;padding-left:24px">{key}</span>'
         elif page.chance(0.08):
             after = '<span data-c="chevron-right" data-worded="1" style="margin-left:auto">&#9656;</span>'
@@ -74,7 +80,10 @@ def toast(page: Page) -> str:
     act = parts.link(page, rng.choice(["Undo", "Dismiss", "View", "Retry"])) if page.chance(0.6) else ""
     cross = parts.icon_button(page, "close", 14) if page.chance(0.4) else ""
     side = rng.choice(["left:20px", "right:20px", "left:40%"])
-    return f'<div class="card row" style="position:fixed;{rng.choice(["top", "bottom"])}:20px;{side};z-index:50"><span class="line">{esc(talk.say(rng, "toast"))}</span>{act}{cross}</div>'
+    return (
+        f'<div class="card row" style="position:fixed;{rng.choice(["top", "bottom"])}:20px;{side};z-index:50">'
+        f'<span class="line">{esc(talk.say(rng, "toast"))}</span>{act}{cross}</div>'
+    )
 
 
 def banner(page: Page) -> str:
@@ -97,8 +106,13 @@ def banner(page: Page) -> str:
     )
     row = "".join(parts.button(page, name, "main" if i == 0 else "", 0) for i, name in enumerate(names))
     edge = rng.choice(["bottom:0", "bottom:0", "top:0"])
-    text = f'<p class="grow">{esc(rng.choice(["We use cookies to make this site work.", "This site stores data on your device.", talk.paragraph(rng, 1)]))}</p>'
-    return f'<div class="base pad row over" style="position:fixed;{edge};left:0;right:0;z-index:45;gap:12px">{text}{row}</div>'
+    cookies = ["We use cookies to make this site work.", "This site stores data on your device."]
+    note = rng.choice([*cookies, talk.paragraph(rng, 1)])
+    text = f'<p class="grow">{esc(note)}</p>'
+    return (
+        f'<div class="base pad row over" style="position:fixed;{edge};left:0;right:0;z-index:45;gap:12px">{text}'
+        f"{row}</div>"
+    )
 
 
 def drawer(page: Page) -> str:
@@ -108,8 +122,15 @@ def drawer(page: Page) -> str:
         parts.labelled(page) if page.chance(0.4) else f"<div>{parts.switch(page)}</div>"
         for _ in range(rng.randint(3, 9))
     )
-    head = f'<div class="row spread"><h3 class="line">{esc(words.title(rng, 2))}</h3>{parts.icon_button(page, "close")}</div>'
-    return f'<div class="base pad col" style="position:fixed;right:0;top:0;bottom:0;width:{rng.choice([260, 320, 380])}px;z-index:44;gap:12px;box-shadow:0 0 20px #0006;overflow:hidden">{head}{rows}{panes.buttons(page)}</div>'
+    head = (
+        f'<div class="row spread"><h3 class="line">{esc(words.title(rng, 2))}'
+        f"</h3>{parts.icon_button(page, 'close')}</div>"
+    )
+    return (
+        '<div class="base pad col" style="position:fixed;right:0;top:0;bottom:0;'
+        f"width:{rng.choice([260, 320, 380])}px;z-index:44;gap:12px;box-shadow:0 0 20px #0006;"
+        f'overflow:hidden">{head}{rows}{panes.buttons(page)}</div>'
+    )
 
 
 def palette(page: Page) -> str:
@@ -119,7 +140,10 @@ def palette(page: Page) -> str:
         parts.item(page, words.phrase(rng, "menu item").removesuffix("..."), icon=0.4, on=0.1)
         for _ in range(rng.randint(3, 10))
     )
-    return f'<div class="menu" style="position:fixed;left:25%;top:{rng.randint(6, 20)}%;width:50%;z-index:46;padding:8px">{parts.control(page, hint=talk.say(rng, "hint"))}{rows}</div>'
+    return (
+        f'<div class="menu" style="position:fixed;left:25%;top:{rng.randint(6, 20)}%;width:50%;z-index:46;'
+        f'padding:8px">{parts.control(page, hint=talk.say(rng, "hint"))}{rows}</div>'
+    )
 
 
 def bubble(page: Page) -> str:
@@ -143,4 +167,8 @@ def bubble(page: Page) -> str:
             rng.randint(2, 6),
         )
     )
-    return f'<div class="card" style="position:fixed;right:{rng.randint(1, 12)}%;top:56px;width:240px;z-index:43" data-p="menu"><div class="row under pad">{parts.face(page, name)}<span class="line">{esc(name)}</span></div>{rows}</div>'
+    return (
+        f'<div class="card" style="position:fixed;right:{rng.randint(1, 12)}%;top:56px;width:240px;z-index:43" '
+        f'data-p="menu"><div class="row under pad">{parts.face(page, name)}<span class="line">{esc(name)}</span>'
+        f"</div>{rows}</div>"
+    )

@@ -80,7 +80,8 @@ def settings(page: Page) -> str:
             else:
                 end = parts.icon_button(page, rng.choice(["chevron-right", "edit", "settings", ""]))
             rows.append(
-                f'<div class="row spread">{icon}<div class="grow">{parts.named("label", text, "line", tag="div")}{note}</div>{end}</div>'
+                f'<div class="row spread">{icon}<div '
+                f'class="grow">{parts.named("label", text, "line", tag="div")}{note}</div>{end}</div>'
             )
         head = f"<h3>{esc(words.phrase(rng, 'sidebar'))}</h3>" if page.chance(0.8) else ""
         groups.append(f'{head}<div class="card col" style="gap:{rng.choice([4, 10, 14])}px">{"".join(rows)}</div>')
@@ -109,7 +110,10 @@ def table(page: Page) -> str:
     faces, icons = page.chance(0.15), page.chance(0.3)
     sort = rng.randrange(len(names))
     head = "".join(
-        f'<th data-e="header"><span class="t">{esc(name)}</span>{" &#9650;" if i == sort and page.chance(0.4) else ""}</th>'
+        (
+            f'<th data-e="header"><span class="t">{esc(name)}'
+            f"</span>{' &#9650;' if i == sort and page.chance(0.4) else ''}</th>"
+        )
         for i, name in enumerate(names)
     )
     head = ("<th></th>" if ticks else "") + head
@@ -141,7 +145,10 @@ def pager(page: Page) -> str:
     """Links to other pages of a list."""
     first = page.rng.randint(1, 40)
     numbers = "".join(parts.named("button", f"{first + i}", "b") for i in range(page.rng.randint(3, 6)))
-    return f'<div class="row mid pad">{parts.icon_button(page, "chevron-left")}{numbers}{parts.icon_button(page, "chevron-right")}</div>'
+    return (
+        f'<div class="row mid pad">{parts.icon_button(page, "chevron-left")}{numbers}'
+        f"{parts.icon_button(page, 'chevron-right')}</div>"
+    )
 
 
 def article(page: Page) -> str:
@@ -230,7 +237,8 @@ def cards(page: Page) -> str:
         else:
             body.append(f'<div class="dim small cut">{esc(words.sentence(rng, 5))}</div>')
             body.append(
-                f'<div class="row spread">{parts.tag(page) if page.chance(0.4) else "<i></i>"}<span>{icons}</span></div>'
+                f'<div class="row spread">{parts.tag(page) if page.chance(0.4) else "<i></i>"}<span>{icons}'
+                "</span></div>"
             )
         cells.append(f'<div class="card col">{"".join(body)}</div>')
     head = (

@@ -154,7 +154,10 @@ def select(page: Page, name: str = "", options: list[str] | None = None, style: 
     arrow = ornament(page, page.rng.choice(["chevron-down", "chevron-down", "unfold"]), round(page.look.size * 0.9))
     arrow = arrow or '<span data-c="chevron-down" data-worded="1">&#9662;</span>'
     words_ = named("text", options[0], "grow cut") if name else f'<span class="t grow cut">{esc(options[0])}</span>'
-    return f'<span class="b field row spread" data-e="drop-down" {own} style="font-weight:400;{style}">{words_}{arrow}</span>'
+    return (
+        f'<span class="b field row spread" data-e="drop-down" {own} style="font-weight:400;{style}">{words_}'
+        f"{arrow}</span>"
+    )
 
 
 def labelled(page: Page, text: str = "", wide: int = 0) -> str:

@@ -38,6 +38,9 @@ def new_look(rng: random.Random, held_out: bool = False) -> Look:
     return Look(new_theme(rng), size, family, rng.random() < 0.4)
 
 
+MONO = ("DejaVu Sans Mono", "Hack", "JetBrains Mono", "Liberation Mono")
+
+
 def css(colour) -> str:
     """A colour as a style sheet has it."""
     return "#{:02x}{:02x}{:02x}".format(*colour)
@@ -56,7 +59,10 @@ def sheet(rng: random.Random, look: Look) -> str:
         [
             f"background:{css(theme.bar)};border:1px solid {line}",
             f"background:transparent;border:1px solid {line}",
-            f"background:linear-gradient({css(shade(theme.bar, 8))},{css(shade(theme.bar, -10))});border:1px solid {line}",
+            (
+                f"background:linear-gradient({css(shade(theme.bar, 8))},{css(shade(theme.bar, -10))});"
+                f"border:1px solid {line}"
+            ),
             f"background:{css(shade(theme.window, 18 if theme.dark else -14))};border:0",
         ]
     )
@@ -75,8 +81,14 @@ def sheet(rng: random.Random, look: Look) -> str:
     )
     tab_look = rng.choice(
         [
-            f".tab{{border-bottom:2px solid transparent}}.tab.on{{border-color:{css(accent)};color:{css(theme.link)};background:none}}",
-            f".tab{{border:1px solid {line};background:{css(theme.bar)}}}.tab.on{{background:{css(theme.base)};color:{css(theme.text)}}}",
+            (
+                f".tab{{border-bottom:2px solid transparent}}.tab.on{{border-color:{css(accent)};"
+                f"color:{css(theme.link)};background:none}}"
+            ),
+            (
+                f".tab{{border:1px solid {line};background:{css(theme.bar)}"
+                f"}}.tab.on{{background:{css(theme.base)};color:{css(theme.text)}}}"
+            ),
             f".tab{{border-radius:{radius}px}}.tab.on{{background:{css(accent)};color:{ink}}}",
         ]
     )
@@ -154,7 +166,8 @@ tr.on td{{background:{css(accent)};color:{ink}}}
 .dot{{border-radius:50%}}.tick.yes{{background:{css(accent)}}}.dot.yes{{border:.35em solid {css(accent)}}}
 .face{{border-radius:{rng.choice(["50%", "50%", "6px"])};flex:none;display:inline-flex;align-items:center;
  justify-content:center;color:#fff;font-size:.85em}}
-.pic{{border-radius:{radius}px;flex:none}}.code{{font-family:'{rng.choice(["DejaVu Sans Mono", "Hack", "JetBrains Mono", "Liberation Mono"])}';white-space:pre}}
+.pic{{border-radius:{radius}px;flex:none}}
+.code{{font-family:'{rng.choice(MONO)}';white-space:pre}}
 .bubble{{border-radius:{rng.choice([4, 12, 18])}px;padding:{pad + 2}px {pad + 8}px;max-width:70%}}
 .track{{height:{rng.choice([3, 4, 6])}px;border-radius:3px;background:{line};position:relative;flex:1;min-width:40px}}
 .track i{{position:absolute;inset:0 auto 0 0;background:{css(accent)};border-radius:3px}}

@@ -3,14 +3,14 @@
 from guiground.nano.scenes import words
 from guiground.nano.scenes.themes import hue
 from guiground.nano.toolkits import talk
-from guiground.nano.toolkits.pages import lists, overlays, panes, parts
+from guiground.nano.toolkits.pages import bars, lists, overlays, panes, parts, tools
 from guiground.nano.toolkits.pages.parts import Page, esc
 from guiground.nano.toolkits.pages.sheet import css, sheet
 
 SITE = [panes.form, panes.cards, panes.cards, panes.article, panes.article, panes.table, lists.prices, lists.feed]
 SITE += [lists.dashboard, lists.login, panes.settings, lists.calendar]
 PROGRAM = [panes.form, panes.settings, panes.table, panes.table, lists.mail, lists.chat, lists.files, lists.calendar]
-PROGRAM += [lists.dashboard, lists.board, lists.library, lists.editor, lists.sheet, panes.cards, panes.article]
+PROGRAM += [lists.dashboard, tools.board, tools.library, tools.editor, tools.sheet, panes.cards, panes.article]
 
 
 def whole(page: Page) -> str:
@@ -25,11 +25,17 @@ def site(page: Page) -> str:
     """A web site: a head, perhaps a column of links, the content, a foot."""
     rng = page.rng
     links = parts.unlike(rng, lambda: talk.either(rng, "nav", "sidebar"), rng.randint(2, 7))
-    logo = f'<span class="row">{parts.ornament(page, size=24) if page.chance(0.6) else ""}<span class="bold large line">{esc(talk.say(rng, "company"))}</span></span>'
+    logo = (
+        f'<span class="row">{parts.ornament(page, size=24) if page.chance(0.6) else ""}<span class="bold large '
+        f'line">{esc(talk.say(rng, "company"))}</span></span>'
+    )
     search = ""
     if page.chance(0.5):
         glass = parts.icon_button(page, "search") if page.chance(0.7) else ""
-        search = f'<span class="row" style="width:{rng.choice([180, 260, 400])}px">{parts.control(page, hint=talk.say(rng, "hint"))}{glass}</span>'
+        search = (
+            f'<span class="row" style="width:{rng.choice([180, 260, 400])}'
+            f'px">{parts.control(page, hint=talk.say(rng, "hint"))}{glass}</span>'
+        )
     icons = parts.icon_buttons(page, rng.randint(0, 5), HEAD)
     ends = "".join(
         parts.button(page, n, k)
@@ -52,13 +58,16 @@ def site(page: Page) -> str:
     if page.chance(0.3):
         rng.shuffle(cells)
     tall = rng.choice([0, 0, 6, 12])
-    head = f'<header class="top row spread pad under" data-p="page head" style="padding-block:{tall + 6}px;gap:16px">{"".join(cells)}</header>'
+    head = (
+        f'<header class="top row spread pad under" data-p="page head" style="padding-block:{tall + 6}px;'
+        f'gap:16px">{"".join(cells)}</header>'
+    )
     if page.chance(0.15):
         note = f"{talk.say(rng, 'shout')} "
         head = (
-            f'<div class="on row mid small"><span>{esc(note)}</span>{parts.link(page, "Shop now", "plain")}{parts.icon_button(page, "close", 14)}</div>'
-            + head
-        )
+            f'<div class="on row mid small"><span>{esc(note)}</span>{parts.link(page, "Shop now", "plain")}'
+            f"{parts.icon_button(page, 'close', 14)}</div>"
+        ) + head
     if page.chance(0.3):
         crumbs = ' <span class="dim">&rsaquo;</span> '.join(
             parts.link(page, talk.either(rng, "nav", "sidebar")) for _ in range(rng.randint(2, 4))
@@ -70,11 +79,15 @@ def site(page: Page) -> str:
     for _ in range(rng.choice([0, 1, 1, 2])):
         main += rng.choice(SITE)(page)
     if page.chance(0.45):
-        main = f'<div class="row" style="align-items:start">{column(page)}<div class="grow">{main}</div></div>'
+        main = f'<div class="row" style="align-items:start">{bars.column(page)}<div class="grow">{main}</div></div>'
     foot = ""
     if page.chance(0.7):
         foot = "".join(parts.link(page, talk.say(rng, "footer"), "small") for _ in range(rng.randint(2, 8)))
-        foot = f'<footer class="row wrap pad over" style="gap:16px">{foot}<span class="dim small">&copy; {rng.randint(1999, 2026)} {esc(talk.say(rng, "company"))}</span>{parts.icon_buttons(page, rng.randint(0, 3), ["globe", "rss", "mail", "at"])}</footer>'
+        foot = (
+            f'<footer class="row wrap pad over" style="gap:16px">{foot}<span class="dim small">&copy; '
+            f"{rng.randint(1999, 2026)} {esc(talk.say(rng, 'company'))}"
+            f"</span>{parts.icon_buttons(page, rng.randint(0, 3), ['globe', 'rss', 'mail', 'at'])}</footer>"
+        )
     return head + f"<main>{main}</main>" + foot
 
 
@@ -95,82 +108,6 @@ HEAD = [
 ]
 
 
-def column(page: Page, wide: int = 0) -> str:
-    """A column of places, a tree or filters."""
-    rng = page.rng
-    wide = wide or rng.choice([160, 190, 220, 260])
-    rows, icon = [], rng.choice([0, 0, 1, 1])
-    kind = rng.choice(["places", "places", "tree", "filters"])
-    for group in range(rng.randint(1, 4)):
-        if group or page.chance(0.4):
-            rows.append(f'<div class="dim small pad bold">{esc(talk.either(rng, "section", "sidebar"))}</div>')
-        for _ in range(rng.randint(2, 9)):
-            if kind == "filters":
-                rows.append(
-                    f'<div style="padding:2px 8px">{parts.tick(page, talk.either(rng, "option", "check box"))}</div>'
-                )
-            elif kind == "tree":
-                depth = rng.randint(0, 3)
-                mark = rng.choice(["&#9656;", "&#9662;", "&nbsp;"])
-                name = talk.say(rng, "folder") if page.chance(0.5) else talk.file_name(rng)
-                inner = f'<span class="dim">{mark}</span>' + (
-                    parts.ornament(page, rng.choice(["folder", "file", "code"]), 16) if icon else ""
-                )
-                rows.append(
-                    f'<div style="padding-left:{depth * 14}px">{parts.named("tree item", name, "item", inner, "div")}</div>'
-                )
-            else:
-                count = (
-                    f'<span class="tag" style="margin-left:auto">{rng.randint(1, 99)}</span>'
-                    if page.chance(0.12)
-                    else ""
-                )
-                rows.append(parts.item(page, talk.either(rng, "nav", "sidebar", 0.5), icon=icon, after=count))
-    return f'<aside class="side bar" data-p="sidebar" style="width:{wide}px;flex:none;overflow:hidden;align-self:stretch">{"".join(rows)}</aside>'
-
-
-def rail(page: Page) -> str:
-    """A narrow column of icons."""
-    rng = page.rng
-    icons = "".join(
-        f"<div>{parts.icon_button(page, size=rng.choice([18, 20, 24]))}</div>" for _ in range(rng.randint(3, 9))
-    )
-    return f'<aside class="top col side" data-p="sidebar" style="align-items:center;padding:6px;gap:{rng.choice([2, 8, 14])}px;flex:none">{icons}</aside>'
-
-
-def menu_bar(page: Page) -> str:
-    """File, Edit, View and more."""
-    rng = page.rng
-    names = (
-        ["File", "Edit", "View"][: rng.randint(1, 3)]
-        + rng.sample(words.USUAL["menu"][3:], rng.randint(1, 7))
-        + ["Help"]
-    )
-    cells = "".join(parts.named("menu", name, "item") for name in dict.fromkeys(names))
-    return f'<div class="row bar" style="gap:0;flex:none" data-p="menu bar">{cells}</div>'
-
-
-def tool_bar(page: Page) -> str:
-    """Icons in groups, some with words, a list or field between them."""
-    rng = page.rng
-    cells = []
-    for _ in range(rng.randint(1, 5)):
-        kind = rng.random()
-        if kind < 0.75:
-            cells.append(
-                f'<span class="row" style="gap:{rng.choice([0, 0, 2, 4])}px">{parts.icon_buttons(page, rng.randint(2, 7))}</span>'
-            )
-        elif kind < 0.85:
-            cells.append(parts.button(page, "", "ghost", 0.9))
-        elif kind < 0.93:
-            cells.append(parts.select(page, style="width:auto;min-width:90px"))
-        else:
-            cells.append(parts.control(page, hint=talk.say(rng, "hint"), style="width:160px"))
-        if page.chance(0.5):
-            cells.append('<span style="width:1px;height:1.4em;background:#8886"></span>')
-    return f'<div class="row pad under bar" data-p="tool bar" style="flex:none;overflow:hidden">{"".join(cells)}</div>'
-
-
 def program(page: Page) -> str:
     """A program that fills the screen."""
     return f'<div class="full col" style="gap:0">{inside(page)}</div>'
@@ -179,20 +116,26 @@ def program(page: Page) -> str:
 def inside(page: Page, small: bool = False) -> str:
     """Menu bar, tool bar, columns, content, status bar of a program."""
     rng = page.rng
-    top = menu_bar(page) if page.chance(0.45) else ""
-    top += tool_bar(page) if page.chance(0.6) else ""
+    top = bars.menu_bar(page) if page.chance(0.45) else ""
+    top += bars.tool_bar(page) if page.chance(0.6) else ""
     if not top:
         icons = parts.icon_buttons(page, rng.randint(1, 6))
-        top = f'<div class="row spread pad under top" data-p="header bar" style="flex:none"><span class="bold line">{esc(words.title(rng, 2))}</span><span class="row">{icons}</span></div>'
+        top = (
+            '<div class="row spread pad under top" data-p="header bar" style="flex:none"><span class="bold '
+            f'line">{esc(words.title(rng, 2))}</span><span class="row">{icons}</span></div>'
+        )
     if page.chance(0.25):
         top += parts.tabs(
             page, parts.unlike(rng, lambda: talk.either(rng, "section", "tab"), rng.randint(2, 6)), icon=0.5
         )
     main = f'<div class="fill">{rng.choice(PROGRAM)(page)}</div>'
-    left = rail(page) if page.chance(0.3) else ""
-    left += column(page) if page.chance(0.4 if small else 0.6) else ""
+    left = bars.rail(page) if page.chance(0.3) else ""
+    left += bars.column(page) if page.chance(0.4 if small else 0.6) else ""
     right = (
-        f'<div class="over bar" style="width:{rng.choice([200, 240, 280])}px;flex:none;overflow:hidden">{properties(page)}</div>'
+        (
+            f'<div class="over bar" style="width:{rng.choice([200, 240, 280])}px;flex:none;'
+            f'overflow:hidden">{bars.properties(page)}</div>'
+        )
         if page.chance(0.2) and not small
         else ""
     )
@@ -203,22 +146,13 @@ def inside(page: Page, small: bool = False) -> str:
             f'<span data-e="label" class="line">{esc(rng.choice([words.number, words.title, talk.clock])(rng))}</span>'
             for _ in range(rng.randint(1, 5))
         )
-        foot = f'<div class="row over bar small spread" data-p="status bar" style="flex:none;padding:2px 8px">{notes}{parts.icon_buttons(page, rng.randint(0, 3), size=14)}</div>'
-    elif page.chance(0.2):
-        foot = lists.player(page)
-    return top + body + foot
-
-
-def properties(page: Page) -> str:
-    """A narrow column of values."""
-    rows = [f"<h3>{esc(words.phrase(page.rng, 'tab'))}</h3>"]
-    for _ in range(page.rng.randint(3, 9)):
-        rows.append(
-            page.rng.choice([panes.slider, parts.tick, lambda p: parts.labelled(p, talk.say(p.rng, "property"), 90)])(
-                page
-            )
+        foot = (
+            '<div class="row over bar small spread" data-p="status bar" style="flex:none;padding:2px '
+            f'8px">{notes}{parts.icon_buttons(page, rng.randint(0, 3), size=14)}</div>'
         )
-    return f'<div class="pad col">{"".join(rows)}</div>'
+    elif page.chance(0.2):
+        foot = tools.player(page)
+    return top + body + foot
 
 
 def desktop(page: Page) -> str:
@@ -238,13 +172,20 @@ def desktop(page: Page) -> str:
             f"{talk.file_name(rng)} - {words.title(rng, 2)}" if page.chance(0.5) else words.title(rng, 3),
             "cut grow",
         )
-        bar = f'<div class="row {rng.choice(["top", "bar"])}" style="padding:3px 8px;flex:none" data-p="title bar">{lead}{title}{ends}</div>'
+        bar = (
+            f'<div class="row {rng.choice(["top", "bar"])}" style="padding:3px 8px;flex:none" data-p="title '
+            f'bar">{lead}{title}{ends}</div>'
+        )
         out.append(
-            f'<div class="win" style="left:{x:.0f}%;top:{y:.0f}%;width:{wide:.0f}%;height:{tall:.0f}%;z-index:{index + 1}">{bar}{inside(page, True)}</div>'
+            f'<div class="win" style="left:{x:.0f}%;top:{y:.0f}%;width:{wide:.0f}%;height:{tall:.0f}%;'
+            f'z-index:{index + 1}">{bar}{inside(page, True)}</div>'
         )
     names = parts.unlike(rng, lambda: talk.either(rng, "folder", "sidebar"), rng.randint(0, 6))
     labels = "".join(
-        f'<div class="col" style="align-items:center;width:90px;color:#fff">{parts.ornament(page, size=40)}{parts.named("icon label", n, "cut", tag="div", more=STYLE)}</div>'
+        (
+            f'<div class="col" style="align-items:center;width:90px;color:#fff">{parts.ornament(page, size=40)}'
+            f"{parts.named('icon label', n, 'cut', tag='div', more=STYLE)}</div>"
+        )
         for n in names
     )
     panel = "".join(parts.item(page, talk.file_name(rng), "button", 0.7) for _ in range(rng.randint(1, 4)))
@@ -252,8 +193,15 @@ def desktop(page: Page) -> str:
         page, rng.randint(1, 5), ["wifi", "volume", "battery", "bell", "bluetooth", "user", "search"], 16
     )
     edge = rng.choice(["top", "bottom"])
-    panel = f'<div class="top row spread" style="position:absolute;{edge}:0;left:0;right:0;z-index:9;padding:0 8px"><span class="row">{panel}</span><span class="row">{tray}<span>{rng.randint(0, 23)}:{rng.randint(10, 59)}</span></span></div>'
-    return f'<div class="full" style="position:relative;background:linear-gradient({rng.randint(0, 360)}deg,{a},{b})"><div class="col" style="padding:40px 12px;gap:18px">{labels}</div>{"".join(out)}{panel}</div>'
+    panel = (
+        f'<div class="top row spread" style="position:absolute;{edge}:0;left:0;right:0;z-index:9;padding:0 8px">'
+        f'<span class="row">{panel}</span><span class="row">{tray}<span>{rng.randint(0, 23)}'
+        f":{rng.randint(10, 59)}</span></span></div>"
+    )
+    return (
+        f'<div class="full" style="position:relative;background:linear-gradient({rng.randint(0, 360)}deg,{a},{b}'
+        f')"><div class="col" style="padding:40px 12px;gap:18px">{labels}</div>{"".join(out)}{panel}</div>'
+    )
 
 
 STYLE = 'style="max-width:100%;text-shadow:0 1px 2px #000"'

@@ -1,6 +1,6 @@
 """What a GTK 3 window shows, asked of its widgets. Runs under Debian's python3 (package python3-gi), on its own.
 
-A row: role, name, box, aim, whole, place, beside, concept; boxes are [left, top, right, bottom] in pixels of the screen.
+A row: role, name, box, aim, whole, place, beside, concept; boxes are left, top, right, bottom in pixels.
 """
 
 import gi
@@ -155,7 +155,6 @@ class Boxes:
         model = view.get_model()
         _, ox, oy = view.get_bin_window().get_origin()
         header = view.get_headers_visible()
-        _, tx, ty = view.get_window().get_origin()
         own = view.get_allocation()
         limit = meet(limit, (ox, oy, ox + own.width, limit[3])) if header else limit
         shown = view.get_visible_range()

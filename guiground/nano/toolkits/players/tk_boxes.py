@@ -215,7 +215,7 @@ class Boxes:
     def lines(self, text, limit):
         """The characters of a text area."""
         font = tkfont.Font(root=text, font=text["font"])
-        cap, ascent = self.capital(font), font.metrics("ascent")
+        cap = self.capital(font)
         left, top = text.winfo_rootx(), text.winfo_rooty()
         row = 1
         while True:
