@@ -160,6 +160,8 @@ class Asker:
         **known: object,
     ) -> Result:
         """The result of one answer with what it held and what it took; known: further fields of it."""
+        from mixkv.methods import Windowed
+
         use = (held.tokens_seen, held.tokens_held, held.bytes_full, held.bytes_held)
         use += (held.bytes_untouched, held.bytes_offloaded)
         memory = (self.grounder.weights_bytes, held.bytes_held, *peak.read(), self.recent.bytes_held, prefill_bytes)
@@ -167,6 +169,6 @@ class Asker:
             *(self.grounder, instruction, screenshot, inputs, generated, drawn, clock, shared_ms),
             CacheUse(self.eviction.title, self.budget, *use),
             memory=MemoryUse(*memory),
-            window=getattr(self.eviction, "window", 0),
+            window=self.eviction.window if isinstance(self.eviction, Windowed) else 0,  # else it is not held
             **known,
         )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from guiground.nano.scenes.fonts import font_book
 

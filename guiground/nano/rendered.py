@@ -42,6 +42,12 @@ class Rendered:
 
 def cut(scene: Scene, left: int, top: int, right: int, bottom: int) -> Scene:
     """A part of a screen with the labels of what lies wholly in it; what it cuts keeps its characters."""
+
+    def moved(box) -> tuple[float, ...]:
+        """In the part's pixels; nothing where it is not wholly inside, but still known to be there."""
+        inside = box[0] >= left and box[1] >= top and box[2] <= right and box[3] <= bottom
+        return tuple(v - (left, top)[i % 2] for i, v in enumerate(box)) if inside else (0.0, 0.0, 0.0, 0.0)
+
     elements = []
     for e in scene.elements:
         x0, y0, x1, y1 = e.aim
@@ -49,8 +55,9 @@ def cut(scene: Scene, left: int, top: int, right: int, bottom: int) -> Scene:
             box = tuple(v - (left, top)[i % 2] for i, v in enumerate(e.box))
             aim = tuple(v - (left, top)[i % 2] for i, v in enumerate(e.aim))
             elements.append(Element(e.role, e.name, box, aim, e.icon, e.place, e.beside, e.group))
+    icons = None if scene.icons is None else [(group, moved(box)) for group, box in scene.icons]
     glyphs = scene.glyphs
     if len(glyphs):
         inside = (glyphs[:, 2] >= top) & (glyphs[:, 2] < bottom) & (glyphs[:, 1] > left) & (glyphs[:, 0] < right)
         glyphs = glyphs[inside] - np.array([left, left, top, 0], dtype=np.float32)
-    return Scene(scene.image[top:bottom, left:right], elements, glyphs)
+    return Scene(scene.image[top:bottom, left:right], elements, glyphs, icons)

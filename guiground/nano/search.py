@@ -27,8 +27,8 @@ FIELD = (
     "mixkv-adakv gistkv"
 )
 ABLATION = (
-    "gistkv gistkv:gists=0 gistkv:weighing='mean',fade=1.0 gistkv:weighing='last' gistkv:fade=1.0 gistkv:hold=8 "
-    "gistkv:kernel=3 gistkv:kernel=3,pool='avg' gistkv:floor_ratio=0.2 gistkv:gists=4 gistkv:gists=8 snapkv:kernel=1 "
+    "gistkv gistkv:gists=0 gistkv:weighing='mean',fade=1.0 gistkv:weighing='last' gistkv:fade=1.0 gistkv:recent=0.04 "
+    "gistkv:kernel=3 gistkv:kernel=3,pool='avg' gistkv:floor_ratio=0.2 gistkv:gists=0.04 snapkv:kernel=1 "
     "snapkv"
 )
 MEMORY = "coverkv coverkv:merge=False gistkv keydiff vnorm snapkv mixkv random"
@@ -72,7 +72,7 @@ def mcnemar(one: Tensor, other: Tensor) -> float:
 
 
 def parsed(text: str) -> tuple[str, dict]:
-    """Name and settings of "gistkv" or "gistkv:gists=4,kernel=3"; click.BadParameter for anything else."""
+    """Name and settings of "gistkv" or "gistkv:gists=0.5,kernel=3"; click.BadParameter for anything else."""
     name, _, listed = text.partition(":")
     settings = {}
     for pair in filter(None, listed.split(",")):
@@ -80,7 +80,7 @@ def parsed(text: str) -> tuple[str, dict]:
         try:
             settings[key] = ast.literal_eval(value)
         except (ValueError, SyntaxError):
-            raise click.BadParameter(f"'{pair}' is no setting (write them as gistkv:gists=4,pool='avg')") from None
+            raise click.BadParameter(f"'{pair}' is no setting (write them as gistkv:gists=0.5,pool='avg')") from None
     return name, settings
 
 
@@ -142,7 +142,9 @@ def cells(
     help="A checkpoint folder.  [default: the packaged one]",
 )
 @click.option("--study", type=click.Choice(list(STUDIES)), help="A list of methods: all, ours by parts, or memories.")
-@click.option("--methods", default="snapkv mixkv gistkv", show_default=True, help="Or these; gistkv:gists=4 sets one.")
+@click.option(
+    "--methods", default="snapkv mixkv gistkv", show_default=True, help="Or these; gistkv:gists=0.5 sets one."
+)
 @click.option("--budgets", default="16,32,64", show_default=True)
 @click.option("--protocols", default="after-prefill,strict", show_default=True, help=", ".join(PROTOCOLS))
 @click.option(

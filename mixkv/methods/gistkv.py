@@ -1,8 +1,8 @@
 """GistKV, this project's own: what the instruction points at, and a gist of all the rest.
 
 Three changes to SnapKV, each of them a setting: the window does not reach back into a picture, and a query counts for
-as much as it is sure of where to look; nothing is held only because it came last; what is evicted leaves an entry, or
-some, that read like all of it together, so that heads which look everywhere are not misled.
+as much as it is sure of where to look; less is held only because it came last; what is evicted leaves a few entries
+that read like all of it together, so that heads which look everywhere are not misled.
 """
 
 from dataclasses import dataclass
@@ -20,11 +20,11 @@ from mixkv.methods.method import Choice, Merged, Method, Prompt, require_choice,
 
 @dataclass(frozen=True)
 class GistKV(Method):
-    """Holds what the last queries attend to most, and in each head one entry that stands for everything evicted.
+    """Holds what the last queries attend to most, and in each head some gists: entries that stand for all evicted ones.
 
-    That gist has the evicted keys' and values' mean by attention, and its logit is raised so that it gets the attention
-    which they got together. Several gists share the evicted entries by the nearness of their keys. The observed queries
-    are those of the last `window` tokens, but none of an image's, if somebody said where the images stand.
+    The gists share the evicted entries by the nearness of their keys. Each has the mean by attention of its keys and
+    values, and its logit is raised so that it gets the attention which they got together. The observed queries are
+    those of the last `window` tokens, but none of an image's, if somebody said where the images stand.
     """
 
     name: ClassVar[str] = "gistkv"
@@ -33,23 +33,25 @@ class GistKV(Method):
     window: int = 32  # tokens whose queries are observed
     weighing: str = "sure"  # a query counts by its highest attention weight; "mean": all alike; "last": only the last
     fade: float = 0.8  # what a query counts beside the one after it
-    hold: int = 1  # last tokens that are held in any case
+    recent: float = 0.25  # share of the budget for the last tokens, which are held in any case
     kernel: int = 1  # side of a square on the token grid over which an image's scores are pooled, odd; 1: no pooling
     pool: str = "max"  # "max" or "avg"
     floor_ratio: float | None = None  # None: all heads hold equally many; else as in `adakv`
-    gists: int = 1  # entries of each head that stand for all evicted ones; 0 for none
+    gists: float = 0.25  # share of the budget for entries that stand for all evicted ones, at least one; 0 for none
 
     def __post_init__(self):
         object.__setattr__(self, "budget", parse_budget(self.budget))
         require_whole("window", self.window)
         require_choice("weighing", self.weighing, ("sure", "mean", "last"))
         require_share("fade", self.fade)
-        require_whole("hold", self.hold, least=0)
+        require_share("recent", self.recent)
         require_whole("kernel", self.kernel)
         if self.kernel % 2 == 0:
             raise ValueError(f"kernel must be odd so that pooling keeps the grid, not {self.kernel}")
         require_choice("pool", self.pool, ("max", "avg"))
-        require_whole("gists", self.gists, least=0)
+        require_share("gists", self.gists)
+        if self.recent + self.gists > 1:
+            raise ValueError(f"recent and gists share one budget, which {self.recent} and {self.gists} would exceed")
         if self.floor_ratio is not None:
             require_share("floor_ratio", self.floor_ratio)
 
@@ -64,16 +66,17 @@ class GistKV(Method):
         budget = resolve_budget(self.budget, prompt.tokens)
         if budget >= prompt.tokens:
             return Choice(prompt.all_entries())
-        hold = min(self.hold, budget - 1)
+        recent, gists = int(self.recent * budget), int(self.gists * budget)
+        if self.gists and not gists:
+            recent, gists = 0, 1
         logits = self._observed(prompt)
         paid = logits.softmax(-1)
         weights = self._weights(paid)
         scores = (paid * weights.unsqueeze(-1)).sum(-2).mean(2)  # [batch, kv_heads, tokens]
-        ranked = self._pooled(scores, prompt)[..., : prompt.tokens - hold]
-        gists = min(self.gists, budget - hold)
-        entries = budget - hold - gists
+        ranked = self._pooled(scores, prompt)[..., : prompt.tokens - recent]
+        entries = budget - recent - gists
         held = entries if self.floor_ratio is None else adaptive(ranked, entries, self.floor_ratio)
-        best = keep_best(ranked, held, hold)
+        best = keep_best(ranked, held, recent)
         return self._with_gists(prompt, best, gists, scores, logits, weights) if gists else Choice(best)
 
     def _observed(self, prompt: Prompt) -> Tensor:

@@ -23,8 +23,6 @@ from session import ROOT
 from situations import ALL, Situation
 from trial import Trial, missing, no_tree, run
 
-SLACK = 2  # pixels by which a point may lie beside its target
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     asked = _parsed(arguments)
@@ -124,7 +122,7 @@ def on_target(words: Trial, tree: Trial | None, number: int) -> bool | None:
     if not found or not found["box"]:
         return None
     (x, y), (left, top, right, bottom) = words.steps[number]["point"], found["box"]
-    return left - SLACK <= x < right + SLACK and top - SLACK <= y < bottom + SLACK
+    return left <= x < right and top <= y < bottom
 
 
 def table(summary: Sequence[dict]) -> str:

@@ -129,9 +129,7 @@ def test_what_is_below_the_least_has_no_point(answering, picture):
 def test_the_options(here, answering, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Image.linear_gradient("L").resize((320, 200)).convert("RGB").save("shot.png")
-    monkeypatch.setattr(
-        "guiground.reply.of_tokens", lambda grounder, made, said: Confidence(0.3, "token_probability")
-    )
+    monkeypatch.setattr("guiground.reply.of_tokens", lambda grounder, made, said: Confidence(0.3, "token_probability"))
     arguments = ("-i", "shot.png", "-m", answering("(40, 60)"))
     assert here("locate", "x", *arguments, "--min-confidence", "0.3")[0] == 0
     code, out, err = here("locate", "x", *arguments, "--min-confidence", "0.5")

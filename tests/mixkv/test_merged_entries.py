@@ -69,9 +69,8 @@ def test_several_gists_share_what_is_evicted_by_the_nearness_of_its_keys(states)
         )
     watched = query.clone()
     watched[:, :, IMAGE.stop :] = -9 * (key[:, :, 6:7] + key[:, :, 20:21])
-    choices = [
-        mixkv.make_method("gistkv", budget=14, gists=gists).choose(prompt(watched, key, value)) for gists in (1, 2)
-    ]
+    methods = [mixkv.make_method("gistkv", budget=14, recent=0.08, gists=share) for share in (0.08, 0.15)]
+    choices = [method.choose(prompt(watched, key, value)) for method in methods]  # with one gist and with two
     wrong, right = ((read_from(one, query, key, value) - read(query, key, value)).abs().max() for one in choices)
     assert right < 1e-5 < 0.01 < wrong
 

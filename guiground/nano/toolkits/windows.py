@@ -1,4 +1,9 @@
-"""Makes pictures of planned windows: a toolkit's player builds them on a display of its own, the picture is grabbed."""
+"""Makes pictures of planned windows: a toolkit's player builds them on a display of its own, the picture is grabbed.
+
+Debian: xvfb python3-gi gir1.2-gtk-3.0 python3-pyqt5 python3-tk; themes and icons, as many as are there: arc-theme
+breeze breeze-gtk-theme breeze-icon-theme adwaita-qt greybird-gtk-theme gnome-themes-extra mate-themes materia-gtk-theme
+numix-gtk-theme adwaita-icon-theme papirus-icon-theme elementary-xfce-icon-theme. Fonts: see scenes/fonts.py.
+"""
 
 import base64
 import functools

@@ -12,7 +12,13 @@ from guiground.nano import architecture as arch  # noqa: E402
 from guiground.nano.asked import PROTOCOLS, Asked  # noqa: E402
 from guiground.nano.scenes import draw  # noqa: E402
 
-SETTINGS = [("snapkv", {}), ("mixkv-adakv", {}), ("gistkv", {}), ("gistkv", {"gists": 3, "kernel": 3}), ("coverkv", {})]
+SETTINGS = [
+    ("snapkv", {}),
+    ("mixkv-adakv", {}),
+    ("gistkv", {}),
+    ("gistkv", {"gists": 0.5, "kernel": 3}),
+    ("coverkv", {}),
+]
 
 
 @pytest.fixture(scope="module")

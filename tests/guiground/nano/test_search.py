@@ -16,7 +16,7 @@ SMALL = ["--screens", "2", "--questions", "3", "--size", "256x128"]
 
 
 def test_one_line_of_json_for_each_cell_and_the_tables_have_the_same_numbers():
-    given = [*SMALL, "--methods", "full snapkv gistkv:gists=2", "--budgets", "8,90%", "--protocols", "strict,memory"]
+    given = [*SMALL, "--methods", "full snapkv gistkv:gists=0.4", "--budgets", "8,90%", "--protocols", "strict,memory"]
     ran = CliRunner().invoke(search.main, [*given, "--json"], catch_exceptions=False)
     about, *rows = map(json.loads, ran.stdout.splitlines())
     assert about["n"] == rows[0]["n"] >= 2 and len(rows) == 3 * 2 * 2

@@ -1,5 +1,6 @@
 """Windows of real toolkits: what is written down about a picture is true of the picture."""
 
+import base64
 import io
 import json
 import random
@@ -186,7 +187,7 @@ def spelled(scene, element) -> str:
 
 
 def check(scene) -> int:
-    """Every element lies on the picture, is named once, and its characters spell its name; gives how many were spelled."""
+    """Every element is on the picture, named once, and its characters spell its name; gives how many did."""
     height, width = scene.image.shape[:2]
     assert len(visible(scene.elements, 0, 0, width, height)) == len(scene.elements) > 0
     read = 0
@@ -218,15 +219,14 @@ def test_pages_of_chromium_are_labelled_as_they_look(chrome, icons, tmp_path):
 
 
 def test_the_characters_of_a_page_lie_where_its_ink_is(chrome):
-    page = """<body style="margin:0;background:#fff;font:20px 'DejaVu Sans'"><button data-e="button" style="position:absolute;
-    left:50px;top:40px;border:0;background:#fff;color:#000">HIM</button><input data-e="field" value="LEFT" style="position:
-    absolute;left:50px;top:100px;border:0;font:inherit"><div style="position:absolute;left:300px;top:40px;width:60px;
-    overflow:hidden;white-space:nowrap;text-overflow:ellipsis" data-e="label">Cut off here</div></body>"""
+    page = """<style>* {position: absolute; border: 0; background: #fff; color: #000; font: 20px 'DejaVu Sans'}
+    body {inset: 0; margin: 0} div {width: 60px; overflow: hidden; white-space: nowrap; text-overflow: ellipsis}</style>
+    <body><button data-e="button" style="left: 50px; top: 40px">HIM</button>
+    <input data-e="field" value="LEFT" style="left: 50px; top: 100px">
+    <div data-e="label" style="left: 300px; top: 40px">Cut off here</div></body>"""
     chrome.call("Emulation.setDeviceMetricsOverride", width=400, height=200, deviceScaleFactor=2, mobile=False)
     chrome.call("Page.setDocumentContent", frameId=chrome.frame, html=page)
     found = chromium.screen(chrome.with_inner_texts(chromium.SCRIPT), 800, 400)
-    import base64
-
     data = base64.b64decode(chrome.call("Page.captureScreenshot", format="png")["data"])
     ink = np.asarray(Image.open(io.BytesIO(data)).convert("L")) < 128
     shown_ = {s.name: s for s in found.shown}
