@@ -209,9 +209,10 @@ class Locator:
         """One result for each instruction and its screenshot, as `locate` gives it, all of them decoded at once.
 
         Every screenshot is read by itself, and once. One after the other are answered: what a method must see from the
-        beginning, closer looks, and sampled answers.
+        beginning or keeps in the memory of the host, closer looks, and sampled answers.
         """
-        usual = self.eviction.in_pieces and self.protocol == eviction.AFTER_PREFILL
+        method = self.eviction
+        usual = method.in_pieces and not method.offloads and self.protocol == eviction.AFTER_PREFILL
         if len(asked) < 2 or self.zoom or self.samples or not usual:
             return [self.locate(instruction, screenshot) for instruction, screenshot in asked]
         for instruction, _ in asked:

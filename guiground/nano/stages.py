@@ -79,6 +79,20 @@ STAGES = {
             relations=5,
             absent=7,
         ),
+        Stage(
+            "longer",
+            0.6,
+            EVERY,
+            decay=0.7,
+            rate=0.25,
+            answer=2.0,
+            icons=1.0,
+            seeing=((0.0, 0.25),),
+            toolkits=0.35,
+            again=0.6,
+            relations=5,
+            absent=7,
+        ),
     )
 }
 

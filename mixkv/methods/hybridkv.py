@@ -31,6 +31,7 @@ class HybridKV(Method):
 
     name: ClassVar[str] = "hybridkv"
     per_head: ClassVar[bool] = True
+    offloads: ClassVar[bool] = True
     note: ClassVar[str] = "re-implementation"
 
     budget: int | Share = 64  # entries per kv head on the device, on the mean over a layer; or a share such as "10%"

@@ -94,6 +94,7 @@ class Method(ABC):
     name: ClassVar[str]
     note: ClassVar[str] = ""  # what every report must say beside the name
     in_pieces: ClassVar[bool] = True  # whether the prompt may come in several forwards
+    offloads: ClassVar[bool] = False  # whether a part of the cache lies in the memory of the host
     reads: ClassVar[int] = 0  # how many of the prompt's last queries `keep` looks at
     reads_images: ClassVar[bool] = False  # whether it must know where the image tokens stand
     reads_residual: ClassVar[bool] = False  # whether it looks at what the layer was given

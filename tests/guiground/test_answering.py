@@ -110,7 +110,11 @@ def test_the_embedded_model_answers_ten_instructions_together_as_one_by_one(sett
     locator = Locator(**settings)
     together = locator.locate_many(instructions, SCREENSHOTS / "page-settings-dark.png")
     alone = [locator.locate(instruction, SCREENSHOTS / "page-settings-dark.png") for instruction in instructions]
-    assert [told(result) for result in together] == [told(result) for result in alone]
+    for one, other in zip(together, alone, strict=True):
+        mine, its = told(one), told(other)
+        mine.pop("confidence"), its.pop("confidence")  # a batch adds up in another order
+        assert mine == its
+        assert one.confidence.value == pytest.approx(other.confidence.value, abs=2e-3)
     assert len({result.raw for result in alone}) > 5
 
 
@@ -154,7 +158,7 @@ def test_a_method_that_wants_the_whole_prompt_at_once_gets_it(tiny_checkpoint, l
     runs = looks(locator)
     together = locator.locate_many(INSTRUCTIONS, picture(1))
     assert [told(result) for result in together] == expected and len(runs) == 3
-    assert all("'mixkv' works inside the prefill of the whole prompt" in result.warnings[-1] for result in together)
+    assert all("'gistkv' works inside the prefill of the whole prompt" in result.warnings[-1] for result in together)
     assert together[-1].memory.screenshots_bytes == 0
 
 

@@ -25,7 +25,7 @@ METHODS = {
     "h2o": {"budget": 40},
     "guikv": {"budget": 24},
     "vlcache": {"budget": "20%"},
-    "hybridkv": {},
+    "gistkv": {"budget": 24},
     "random": {"budget": 24},
 }
 
@@ -66,6 +66,13 @@ def test_a_batch_answers_as_each_alone(family, method, tiny_checkpoint, asked):
     for single, row in zip(alone, together, strict=True):
         assert (row.kept is None) == (row.kv.tokens_held == row.kv.tokens_seen)
         assert single.kv.bytes_held * 0.5 < row.kv.bytes_held <= single.kv.bytes_held
+
+
+def test_what_lies_in_the_memory_of_the_host_is_asked_one_after_the_other(tiny_checkpoint, asked):
+    locator = short(Locator(tiny_checkpoint("nano"), method="hybridkv", max_pixels=PIXELS))
+    together = locator.locate_batch(asked)
+    assert [told(result) for result in together] == [told(locator.locate(*one)) for one in asked]
+    assert [result.batch for result in together] == [1] * 4
 
 
 def test_answers_of_different_lengths_end_where_they_end_alone(tiny_checkpoint, asked):

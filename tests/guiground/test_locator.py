@@ -82,7 +82,7 @@ def test_a_budget_evicts_and_is_measured(finding, picture):
 
 
 def test_a_budget_below_the_window_works_and_is_remarked(finding, picture):
-    result = Locator(finding, budget=16, max_pixels=PIXELS).locate("the Save button", picture)
+    result = Locator(finding, method="mixkv", budget=16, max_pixels=PIXELS).locate("the Save button", picture)
     assert result.kv.tokens_held <= 20 and "not above the window of 32 tokens" in result.warnings[0]
 
 
