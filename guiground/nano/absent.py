@@ -50,8 +50,9 @@ def squeezed(text: str) -> str:
 def unseen_icon(rng: random.Random, scene: Scene, shown: str) -> Element | None:
     """An icon that nothing on the screen looks like or is called after."""
     concept = rng.choice(list(lexicon().values()))
-    phrases = {phrase for other in lexicon().values() if other.group in dict(scene.icons) for phrase in other.phrases}
-    if concept.group in dict(scene.icons) or not phrases.isdisjoint(concept.phrases):
+    groups = {group for group, _ in scene.icons}
+    phrases = {phrase for other in lexicon().values() if other.group in groups for phrase in other.phrases}
+    if concept.group in groups or not phrases.isdisjoint(concept.phrases):
         return None
     if any(squeezed(phrase) in shown for phrase in concept.phrases):
         return None

@@ -73,14 +73,13 @@ class Packed:
             attention = layer.self_attn
             if index == PLACES_LAYER:
                 states = prefix[:, 2:-2]
-                own = query.unflatten(1, (self.count, self.length))
-                self.meant = own.gather(2, answers[..., None, None].expand(-1, -1, 1, own.shape[-1])).squeeze(2)
+                self.meant = self.chosen(query, answers[..., None])
             normed = norm(query, layer.input_layernorm.weight)
             picture = norm(prefix, layer.input_layernorm.weight)
             if index == len(self.model.layers) - 1:
                 pk, pv = self.keys(attention, picture, self.prefix_rotation)
                 query, qq, qk, qv = self.narrow(attention, query, normed, steps)
-                pointers.append(self.aim(qq, pk, POINTERS[index]))
+                pointers.append(self.point(qq, pk, POINTERS[index]))
                 query = self.finish(layer, query, attend_some(qq, pk, pv, qk, qv, steps, self.count))
                 break
             pq, pk, pv = self.project(attention, picture, self.prefix_rotation)
@@ -88,7 +87,7 @@ class Packed:
             if index in TRACES and traces is not None:
                 traced.append(self.follow(qq, pk, traces >= 0, TRACES[index]))
             if index in POINTERS:
-                pointers.append(self.point(qq, pk, steps[..., :9], POINTERS[index]))
+                pointers.append(self.point(self.at(qq, steps), pk, POINTERS[index]))
             mixed = F.scaled_dot_product_attention(pq, pk, pv, is_causal=True)
             prefix = self.finish(layer, prefix, mixed)
             query = self.finish(layer, query, attend(qq, pk, pv, qk, qv, self.count))
@@ -113,33 +112,31 @@ class Packed:
 
     def narrow(self, attention, query: Tensor, normed: Tensor, steps: Tensor):
         """In the last layer only the answer's positions matter: their states and queries, and all keys and values."""
-
-        def chosen(x: Tensor) -> Tensor:
-            own = x.unflatten(1, (self.count, self.length))
-            return own.gather(2, steps[..., None].expand(-1, -1, -1, own.shape[-1])).flatten(1, 2)
-
         key, value = self.keys(attention, normed, self.query_rotation)
-        some = chosen(normed)
+        some = self.chosen(normed, steps)
         own = attention.q_proj(some).view(*some.shape[:2], self.config.num_attention_heads, -1).transpose(1, 2)
         cos, sin = (t[: self.length][steps.flatten(1)][:, None].to(own.dtype) for t in self.query_rotation)
-        return chosen(query), rotate(own, cos, sin).to(value.dtype), key, value
+        return self.chosen(query, steps), rotate(own, cos, sin).to(value.dtype), key, value
 
-    def aim(self, query: Tensor, key: Tensor, heads: slice) -> Tensor:
-        """As `point`, from queries of the answer's ten positions alone."""
-        query = query[:, heads].unflatten(2, (self.count, -1))[..., :9, :].flatten(2, 3)
-        logits = query @ key[:, heads, 2:-2].transpose(-1, -2) / query.shape[-1] ** 0.5
-        return logits.float().unflatten(2, (self.count, -1)).permute(0, 2, 3, 1, 4)
+    def chosen(self, x: Tensor, places: Tensor) -> Tensor:
+        """Some positions of each question: x [pictures, questions * length, dim], places [..., questions, some]."""
+        own = x.unflatten(1, (self.count, self.length))
+        return own.gather(2, places[..., None].expand(-1, -1, -1, own.shape[-1])).flatten(1, 2)
+
+    def at(self, query: Tensor, places: Tensor) -> Tensor:
+        """The same of queries [pictures, heads, questions * length, dim]."""
+        own = query.unflatten(2, (self.count, self.length))
+        place = places[:, None, :, :, None].expand(-1, own.shape[1], -1, -1, own.shape[-1])
+        return own.gather(3, place).flatten(2, 3)
 
     def finish(self, layer, x: Tensor, mixed: Tensor) -> Tensor:
         """Output projection and feed-forward part of a layer."""
         x = x + layer.self_attn.o_proj(mixed.transpose(1, 2).flatten(2))
         return x + layer.mlp(norm(x, layer.post_attention_layernorm.weight))
 
-    def point(self, query: Tensor, key: Tensor, steps: Tensor, heads: slice) -> Tensor:
-        """Attention logits of the pointing heads from the answer's positions to the picture's tokens."""
-        query = query[:, heads].unflatten(2, (self.count, self.length))  # [pictures, heads, questions, length, dim]
-        place = steps[:, None, :, :, None].expand(-1, query.shape[1], -1, -1, query.shape[-1])
-        query = query.gather(3, place).flatten(2, 3)
+    def point(self, query: Tensor, key: Tensor, heads: slice) -> Tensor:
+        """Attention logits of the pointing heads over the picture, from nine of the answer's ten positions."""
+        query = query[:, heads].unflatten(2, (self.count, -1))[..., :9, :].flatten(2, 3)
         logits = query @ key[:, heads, 2:-2].transpose(-1, -2) / query.shape[-1] ** 0.5
         return logits.float().unflatten(2, (self.count, -1)).permute(0, 2, 3, 1, 4)
 

@@ -1,7 +1,7 @@
 """Questions about a part of a screen, packed into tensors with their answers."""
 
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from guiground.nano.absent import REFUSAL, strangers
 from guiground.nano.architecture import TOKEN
 from guiground.nano.relations import related, twins
 from guiground.nano.scenes import Element, Scene
+from guiground.nano.scenes.canvas import within
 from guiground.nano.scenes.lexicon import groups
 from guiground.nano.wording import instruction
 
@@ -46,10 +47,8 @@ def visible(elements: list[Element], left: int, top: int, right: int, bottom: in
         if x1 <= left or y1 <= top or x0 >= right or y0 >= bottom:
             continue
         names[known_as(e)] = names.get(known_as(e), 0) + 1
-        if x0 >= left and y0 >= top and x1 <= right and y1 <= bottom:
-            box = tuple(v - (left, top)[i % 2] for i, v in enumerate(e.box))
-            aim = tuple(v - (left, top)[i % 2] for i, v in enumerate(e.aim))
-            moved.append(replace(e, box=box, aim=aim))
+        if within(e.aim, (left, top, right, bottom)):
+            moved.append(e.shifted(left, top))
     return [e for e in moved if names[known_as(e)] == 1 and (len(e.name) > 1 or e.role in SHORT)]
 
 

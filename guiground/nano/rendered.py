@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from guiground.nano.bank import BLOCK
-from guiground.nano.scenes import Element, Scene
+from guiground.nano.scenes import Scene
+from guiground.nano.scenes.canvas import shifted, within
 from guiground.nano.toolkits import load
 
 VARIABLE = "GUIGROUND_TOOLKITS"
@@ -42,20 +43,13 @@ class Rendered:
 
 def cut(scene: Scene, left: int, top: int, right: int, bottom: int) -> Scene:
     """A part of a screen with the labels of what lies wholly in it; what it cuts keeps its characters."""
-
-    def moved(box) -> tuple[float, ...]:
-        """In the part's pixels; nothing where it is not wholly inside, but still known to be there."""
-        inside = box[0] >= left and box[1] >= top and box[2] <= right and box[3] <= bottom
-        return tuple(v - (left, top)[i % 2] for i, v in enumerate(box)) if inside else (0.0, 0.0, 0.0, 0.0)
-
-    elements = []
-    for e in scene.elements:
-        x0, y0, x1, y1 = e.aim
-        if x0 >= left and y0 >= top and x1 <= right and y1 <= bottom:
-            box = tuple(v - (left, top)[i % 2] for i, v in enumerate(e.box))
-            aim = tuple(v - (left, top)[i % 2] for i, v in enumerate(e.aim))
-            elements.append(Element(e.role, e.name, box, aim, e.icon, e.place, e.beside, e.group))
-    icons = None if scene.icons is None else [(group, moved(box)) for group, box in scene.icons]
+    part = (left, top, right, bottom)
+    elements = [e.shifted(left, top) for e in scene.elements if within(e.aim, part)]
+    icons = scene.icons
+    if icons is not None:  # one that is cut is still known to be there, but nowhere
+        icons = [
+            (group, shifted(box, left, top) if within(box, part) else (0.0, 0.0, 0.0, 0.0)) for group, box in icons
+        ]
     glyphs = scene.glyphs
     if len(glyphs):
         inside = (glyphs[:, 2] >= top) & (glyphs[:, 2] < bottom) & (glyphs[:, 1] > left) & (glyphs[:, 0] < right)

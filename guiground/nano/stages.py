@@ -1,6 +1,6 @@
 """The curriculum: reading first, then finding on growing parts of a screen, then whole screens."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,20 @@ EVERY = (
     (2560, 1440, 1, 96, 0.25),
 )
 SCREENS = ((1280, 800),) * 5 + ((1366, 768),) * 2 + ((1280, 1024), (1920, 1080))
+TOGETHER = Stage(
+    "together",
+    0.6,
+    EVERY,
+    decay=0.62,
+    rate=0.4,
+    answer=2.0,
+    icons=1.0,
+    seeing=((0.0, 0.8), (0.12, 0.35)),
+    toolkits=0.35,
+    again=0.6,
+    relations=5,
+    absent=7,
+)
 STAGES = {
     stage.name: stage
     for stage in (
@@ -65,34 +79,8 @@ STAGES = {
         Stage("whole", 0.0, WHOLE, screens=SCREENS, decay=0.5, rate=0.5, icons=0.25),
         Stage("again", 0.0, WHOLE, screens=SCREENS, decay=0.7, rate=0.4, icons=0.25),
         Stage("answers", 0.0, WHOLE, screens=SCREENS, decay=0.8, rate=0.3, icons=0.25, answer=4.0),
-        Stage(
-            "together",
-            0.6,
-            EVERY,
-            decay=0.62,
-            rate=0.4,
-            answer=2.0,
-            icons=1.0,
-            seeing=((0.0, 0.8), (0.12, 0.35)),
-            toolkits=0.35,
-            again=0.6,
-            relations=5,
-            absent=7,
-        ),
-        Stage(
-            "longer",
-            0.6,
-            EVERY,
-            decay=0.7,
-            rate=0.25,
-            answer=2.0,
-            icons=1.0,
-            seeing=((0.0, 0.25),),
-            toolkits=0.35,
-            again=0.6,
-            relations=5,
-            absent=7,
-        ),
+        TOGETHER,
+        replace(TOGETHER, name="longer", decay=0.7, rate=0.25, seeing=((0.0, 0.25),)),
     )
 }
 

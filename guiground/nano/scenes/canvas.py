@@ -1,7 +1,7 @@
 """A picture that remembers what was written on it: elements with boxes, and every character's place."""
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -12,6 +12,16 @@ from guiground.nano.scenes.fonts import Face, FontBook
 from guiground.nano.scenes.themes import Theme, new_theme
 
 Area = tuple[float, float, float, float]  # left, top, right, bottom in pixels
+
+
+def within(area: Area, part: Area) -> bool:
+    """Whether an area lies wholly in a part of the picture, its edges included."""
+    return area[0] >= part[0] and area[1] >= part[1] and area[2] <= part[2] and area[3] <= part[3]
+
+
+def shifted(area: Area, left: float, top: float) -> Area:
+    """The area as seen from a part of the picture that begins at `left`, `top`."""
+    return area[0] - left, area[1] - top, area[2] - left, area[3] - top
 
 
 @dataclass(slots=True)
@@ -26,6 +36,10 @@ class Element:
     place: str = ""  # "dialog", "menu", "sidebar", ...: for relations
     beside: bool = False  # the name stands on a label beside it, so that only name and role together mean it
     group: str = ""  # of an icon: what looks like it (lexicon.py)
+
+    def shifted(self, left: float, top: float) -> "Element":
+        """The same as seen from a part of the picture that begins at `left`, `top`."""
+        return replace(self, box=shifted(self.box, left, top), aim=shifted(self.aim, left, top))
 
 
 @dataclass(slots=True)
