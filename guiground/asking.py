@@ -1,7 +1,7 @@
 """Asking a loaded model about screenshots: what must be read is read, and all that is known of an answer is told."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from guiground.answering import Memory, RecentScreenshots, answer, answer_all, picture_hash, recall
@@ -117,20 +117,14 @@ class Asker:
 
     def batch(self, asked: Sequence[tuple[str, Screenshot]], load_ms: float) -> list[Result]:
         """One result for each instruction and its screenshot, all of them decoded at once; no samples are drawn."""
-        grounder, ready = self.grounder, []
+        grounder, ready, hashes = self.grounder, [], {}
         peak = PeakMemory(grounder.device)
         with quiet(), memory_explained(), compressed(grounder.model, self.eviction):
             for instruction, screenshot in asked:
                 clock = Clock({"capture": screenshot.taken_ms, "load": load_ms}, grounder.device)
                 load_ms = 0.0
-                picture = picture_hash(screenshot.image)
-                known = self.recent.find(picture)
-                inputs, memory = recall(grounder, screenshot.image, instruction, known, clock)
-                if memory is not known:
-                    memory = replace(memory, read_bytes=peak.rise())
-                if not self.obstacle:
-                    self.recent.keep(picture, memory)
-                ready.append((inputs, memory, clock, memory.read_ms if memory is known else 0.0))
+                inputs, memory, shared_ms = self.recalled(instruction, screenshot, hashes, clock, peak)
+                ready.append((inputs, memory, clock, shared_ms))
             together = Clock(device=grounder.device)
             answers, cache = answer_batch(grounder, [(inputs, memory) for inputs, memory, _, _ in ready])
             together.stop("generate")
@@ -144,6 +138,25 @@ class Asker:
                 self.tell(*one, inputs, generated, (), clock, shared_ms, held, peak, memory.read_bytes, **more)
             )
         return results
+
+    def recalled(
+        self, instruction: str, screenshot: Screenshot, hashes: dict[int, bytes], clock: Clock, peak: PeakMemory
+    ) -> tuple["Inputs", Memory, float]:
+        """The prompt, the memory of its screenshot, kept for later, and the milliseconds of an earlier reading.
+
+        hashes: of screenshots asked about before, by their identity: a picture is hashed once. Inside a
+        `mixkv.compress` block.
+        """
+        if id(screenshot) not in hashes:
+            hashes[id(screenshot)] = picture_hash(screenshot.image)
+        picture = hashes[id(screenshot)]
+        known = self.recent.find(picture)
+        inputs, memory = recall(self.grounder, screenshot.image, instruction, known, clock)
+        if memory is not known:
+            memory = replace(memory, read_bytes=peak.rise())
+        if not self.obstacle:
+            self.recent.keep(picture, memory)
+        return inputs, memory, memory.read_ms if memory is known else 0.0
 
     def tell(
         self,
@@ -162,12 +175,10 @@ class Asker:
         """The result of one answer with what it held and what it took; known: further fields of it."""
         from mixkv.methods import Windowed
 
-        use = (held.tokens_seen, held.tokens_held, held.bytes_full, held.bytes_held)
-        use += (held.bytes_untouched, held.bytes_offloaded)
         memory = (self.grounder.weights_bytes, held.bytes_held, *peak.read(), self.recent.bytes_held, prefill_bytes)
         return reply(
             *(self.grounder, instruction, screenshot, inputs, generated, drawn, clock, shared_ms),
-            CacheUse(self.eviction.title, self.budget, *use),
+            CacheUse(self.eviction.title, self.budget, **asdict(held)),
             memory=MemoryUse(*memory),
             window=self.eviction.window if isinstance(self.eviction, Windowed) else 0,  # else it is not held
             **known,

@@ -62,7 +62,5 @@ def kept_tokens(
     start = first + inputs.image_start[0]
     heads = torch.cat([layer[row, :, start : start + inputs.image_tokens].cpu() for layer in layers])
     shares = (heads.float().mean(0) * 255).ceil().to(torch.uint8)  # upwards: what one head holds is not nothing
-    grid, seen = inputs.token_grid, inputs.resized
-    side = inputs.canvas.width / grid.width, inputs.canvas.height / grid.height  # pixels of what the model sees
-    cell = (side[0] * size.width / seen.width, side[1] * size.height / seen.height)
-    return KeptTokens(grid.width, grid.height, bytes(shares.tolist()), cell)
+    grid, cell = inputs.token_grid, inputs.grid_on(size).cell(0, 0)
+    return KeptTokens(grid.width, grid.height, bytes(shares.tolist()), (cell.width, cell.height))

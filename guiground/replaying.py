@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from guiground.answering import Generated, Memory, generate_rows, picture_hash, recall
+from guiground.answering import Generated, Memory, generate_rows
 from guiground.batching import Held
 from guiground.kept import kept_tokens
 from guiground.meter import Clock, PeakMemory
@@ -60,18 +60,11 @@ def replay(askers: Sequence["Asker"], asked: Sequence[tuple[str, "Screenshot"]])
     results: list[list[Result]] = [[] for _ in askers]
     with quiet(), memory_explained(), compressed(grounder.model, widest(methods)):
         peak = PeakMemory(grounder.device)
-        hashes = {
-            id(screenshot): picture_hash(screenshot.image) for screenshot in {id(s): s for _, s in asked}.values()
-        }
+        hashes: dict[int, bytes] = {}
         for instruction, screenshot in asked:
-            clock, picture = Clock(device=grounder.device), hashes[id(screenshot)]
-            known = asker.recent.find(picture)
-            inputs, memory = recall(grounder, screenshot.image, instruction, known, clock)
-            if memory is not known:
-                memory = replace(memory, read_bytes=peak.rise())
-            if not asker.obstacle:
-                asker.recent.keep(picture, memory)
-            read.append((inputs, memory, clock.spent, memory.read_ms if memory is known else 0.0))
+            clock = Clock(device=grounder.device)
+            inputs, memory, shared_ms = asker.recalled(instruction, screenshot, hashes, clock, peak)
+            read.append((inputs, memory, clock.spent, shared_ms))
         at_once = max(1, MOST_ROWS // len(methods))
         for start in range(0, len(asked), at_once):
             clock = Clock(device=grounder.device)

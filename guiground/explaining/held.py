@@ -104,9 +104,10 @@ def _held(
     shares = torch.cat(layers).float().mean(0).cpu().numpy()  # [tokens]
     start, grid = inputs.image_start[0], inputs.token_grid
     of_image = shares[start : start + inputs.image_tokens]
-    where = TokenGrid(grid, inputs.canvas, inputs.resized, size)
     text = float(shares.sum() - of_image.sum())
-    return Held(result, where, of_image.reshape(grid.height, grid.width), text, len(shares) - inputs.image_tokens)
+    return Held(
+        result, inputs.grid_on(size), of_image.reshape(grid.height, grid.width), text, len(shares) - inputs.image_tokens
+    )
 
 
 def _pick(what: str, parts: Sequence[Any], number: int) -> Any:

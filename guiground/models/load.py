@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from guiground.errors import ModelError, UsageError
-from guiground.geometry import Size
+from guiground.geometry import Size, TokenGrid
 from guiground.models import folder as folders
 from guiground.models.answer import Answer, parse
 from guiground.models.catalogue import FAMILIES, Entry, find, find_folder
@@ -40,6 +40,10 @@ class Inputs:
     image_tokens: int
     image_start: tuple[int, ...]
     prompts: tuple[str, ...]
+
+    def grid_on(self, screenshot: Size) -> TokenGrid:
+        """Which image token covers which part of the screenshot, whose size in pixels is given."""
+        return TokenGrid(self.token_grid, self.canvas, self.resized, screenshot)
 
     @property
     def until_picture_end(self) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from guiground.errors import ModelError
-from guiground.geometry import Box, Size, TokenGrid
+from guiground.geometry import Box
 
 if TYPE_CHECKING:
     from guiground.locator import Locator
@@ -123,6 +123,6 @@ def _sample(locator: "Locator", grounder: "Grounder", target: Target, misses: bo
     tensors, said = dict(inputs.tensors), torch.tensor([answers[0][:-1]], dtype=torch.long, device=grounder.device)
     for name, filling in (("input_ids", said), ("attention_mask", said * 0 + 1), ("mm_token_type_ids", said * 0)):
         tensors[name] = torch.cat([tensors[name], filling.to(tensors[name].dtype)], -1)
-    grid = TokenGrid(inputs.token_grid, inputs.canvas, inputs.resized, Size(*target.screenshot.image.size))
+    grid = inputs.grid_on(target.screenshot.size)
     positions = [inputs.image_start[0] + token for token in grid.tokens_on(target.box)]
     return Sample(tensors, positions, answer=said.shape[-1] + 1)  # each position that wrote a token of the answer
