@@ -53,28 +53,29 @@ class RecentScreenshots:
     """Memories by picture, the least recently used ones dropped so that their caches stay within `limit` bytes."""
 
     def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self._held: OrderedDict[bytes, Memory] = OrderedDict()
-
-    @property
-    def bytes_held(self) -> int:
-        return sum(memory.cache.bytes_held for memory in self._held.values())
+        self.limit, self.bytes_held = limit, 0
+        self._held: OrderedDict[bytes, tuple[Memory, int]] = OrderedDict()  # with its bytes, counted once
 
     def find(self, picture: bytes) -> Memory | None:
         """The memory of the picture with this hash."""
-        if picture in self._held:
-            self._held.move_to_end(picture)
-        return self._held.get(picture)
+        if picture not in self._held:
+            return None
+        self._held.move_to_end(picture)
+        return self._held[picture][0]
 
     def keep(self, picture: bytes, memory: Memory) -> None:
         """Holds a memory, unless it alone is above the limit."""
-        self._held[picture] = memory
-        self._held.move_to_end(picture)
+        if picture in self._held:
+            self.bytes_held -= self._held.pop(picture)[1]
+        size = memory.cache.bytes_held
+        self._held[picture] = memory, size
+        self.bytes_held += size
         while self.bytes_held > self.limit:
-            self._held.popitem(last=False)
+            self.bytes_held -= self._held.popitem(last=False)[1][1]
 
     def clear(self) -> None:
         self._held.clear()
+        self.bytes_held = 0
 
 
 def picture_hash(image: "Image") -> bytes:

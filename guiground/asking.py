@@ -29,7 +29,8 @@ class Asker:
     """A loaded model with one way to hold its cache.
 
     budget: as it is told. samples: answers that are drawn to tell how sure one is. watch: sees what each answer left.
-    protocol: when entries are evicted, one of `eviction.PROTOCOLS`.
+    protocol: when entries are evicted, one of `eviction.PROTOCOLS`. Raises UsageError for a memory where there is an
+    obstacle to one.
     """
 
     grounder: "Grounder"
@@ -39,6 +40,10 @@ class Asker:
     recent: RecentScreenshots
     watch: Watch | None = None
     protocol: str = AFTER_PREFILL
+
+    def __post_init__(self) -> None:
+        if self.protocol == MEMORY and self.obstacle:
+            raise UsageError(f"{self.obstacle}, so nothing is evicted before it (use --protocol {AFTER_PREFILL})")
 
     @property
     def obstacle(self) -> str | None:
@@ -58,7 +63,7 @@ class Asker:
         clock = Clock(spent)
         picture = picture_hash(screenshot.image)
         if self.protocol == MEMORY:
-            picture += repr(self.eviction).encode()  # what is held is not what another method would answer from
+            picture = self._own(picture)
         clock.stop("read")
         memory, spent, results = self.recent.find(picture), clock.spent, []
         at_once = 1 if self.obstacle or self.watch or self.protocol != AFTER_PREFILL else TOGETHER
@@ -81,8 +86,6 @@ class Asker:
         Several only where no obstacle keeps them from sharing it.
         """
         grounder = self.grounder
-        if self.protocol == MEMORY and self.obstacle:
-            raise UsageError(f"{self.obstacle}, so nothing is evicted before it (use --protocol {AFTER_PREFILL})")
         strict = self.protocol == STRICT and self.eviction.in_pieces
         clock, peak = Clock(spent, grounder.device), PeakMemory(grounder.device)
         with quiet(), memory_explained(), compressed(grounder.model, self.eviction):
@@ -157,6 +160,24 @@ class Asker:
         if not self.obstacle:
             self.recent.keep(picture, memory)
         return inputs, memory, memory.read_ms if memory is known else 0.0
+
+    def remembered(self, picture: bytes, memory: Memory) -> Memory:
+        """What the method leaves of a screenshot before any instruction, made once and kept for later.
+
+        picture: its hash. memory: of all of it, still open, read so that the method can choose; it is unchanged.
+        """
+        known = self.recent.find(self._own(picture))
+        if known is None:
+            cache = memory.cache.branch()
+            cache.note_kept()
+            cache.compress_now(self.eviction)
+            known = replace(memory, cache=cache)
+            self.recent.keep(self._own(picture), known)
+        return known
+
+    def _own(self, picture: bytes) -> bytes:
+        """What a screenshot is kept under where another method would hold something else of it."""
+        return picture + repr(self.eviction).encode()
 
     def tell(
         self,

@@ -30,18 +30,24 @@ class Held:
 
     @classmethod
     def of_row(cls, cache: "CompressedCache", row: int, prompt: int, answer: int) -> "Held":
-        """One row of a cache that noted what it keeps; prompt, answer: its tokens, of the latter those that were read.
+        """One row of a cache that noted what it keeps; prompt: its tokens up to the eviction, answer: those read since.
 
         Bytes are those of the entries, without padding and free room.
         """
         kept = [cache.kept[number][row] for number in range(len(cache.layers))]  # [kv_heads, tokens] of each layer
-        counts = [int(layer.sum()) + answer * len(layer) for layer in kept]
+        of_prompt = [int(layer.sum()) for layer in kept]
+        counts = [count + answer * len(layer) for count, layer in zip(of_prompt, kept, strict=True)]
         entry = [
             sum(store.shape[-1] * store.element_size() for store in (layer.keys, layer.values))
             for layer in cache.layers
         ]
         full = sum((prompt + answer) * len(layer) * size for layer, size in zip(kept, entry, strict=True))
         held = sum(count * size for count, size in zip(counts, entry, strict=True))
+        held += sum(  # what raises the logits of merged entries; a row that lost none has it for the others only
+            count * layer.bias.element_size()
+            for count, layer, one in zip(of_prompt, cache.layers, kept, strict=True)
+            if layer.bias is not None and count < prompt * len(one)
+        )
         mean = sum(count / len(layer) for count, layer in zip(counts, kept, strict=True)) / len(kept)
         return cls(prompt + answer, mean, full, held)
 

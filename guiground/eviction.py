@@ -23,6 +23,12 @@ def check_protocol(name: str) -> str:
     return name
 
 
+def protocols(names: str) -> list[str]:
+    """Protocols as written with commas between them, each once. Raises UsageError for unknown ones, and for none."""
+    found = [check_protocol(name.strip()) for name in names.split(",")]
+    return list(dict.fromkeys(found))
+
+
 def build(
     name: str | None,
     budget: int | str | None,

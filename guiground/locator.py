@@ -222,20 +222,18 @@ class Locator:
             self._load_ms = 0.0
             return [result.at_least(self.min_confidence) for result in asker.batch(asked, load_ms)]
 
-    def replay(self, asked: Sequence[tuple[str, Screenshot]], methods: "Sequence[Method]") -> list[list[Result]]:
-        """For each method one result for each instruction and its screenshot, all from one reading of each prompt.
+    def replay(
+        self, asked: Sequence[tuple[str, Screenshot]], ways: "Sequence[tuple[Method, str]]"
+    ) -> list[list[Result]]:
+        """For each method with its protocol the results to each instruction and its screenshot; all read once.
 
-        Raises ValueError for a method that works inside the prefill, and for another protocol than after-prefill.
+        Raises ValueError for a method that works inside the prefill, UsageError for a memory of it.
         """
         from guiground.replaying import replay
 
-        if self.protocol != eviction.AFTER_PREFILL:
-            raise ValueError(f"by protocol '{self.protocol}' each method reads a part of the prompt from what it left")
-
         with self.busy:
             askers = []
-            for method in methods:
-                self.eviction = method
+            for self.eviction, self.protocol in ways:
                 askers.append(self._asker())
             return replay(askers, asked)
 

@@ -63,8 +63,9 @@ def attention(
         shortening.look(module.layer_idx, query, key, scaling or query.shape[-1] ** -0.5)
     if not layer.prompt_ended:
         scaling = scaling or query.shape[-1] ** -0.5
-        columns = None if shortening is None else shortening.columns
-        compressed_cache.read_prompt(module.layer_idx, query, attention_mask, scaling, residual, columns, softcap)
+        stood = {} if shortening is None else {"columns": shortening.columns, "places": shortening.places}
+        given = {"residual": residual, "softcap": softcap}
+        compressed_cache.read_prompt(module.layer_idx, query, attention_mask, scaling, **given, **stood)
     return output, None
 
 

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from mixkv.cache import CompressedCache
 from mixkv.layers import CompressedLayer
-from mixkv.methods import Full, InPrefill, Joint
+from mixkv.methods import Full, InPrefill
 from mixkv.tail import Tail
 
 MOST_LOGITS = 1 << 26  # of the attention that is computed at once
@@ -157,9 +157,9 @@ class Branches(CompressedCache):
             self.own_tokens = query.shape[-2]
             self.real = None if attention_mask is None else attention_mask[:, 0, -1, -self.own_tokens :]
         last = number == self.block.num_layers - 1
-        if isinstance(method, Joint) and last:
+        if method.joint and last:
             self._compress_rows(range(len(self.layers)))
-        elif not isinstance(method, Joint):
+        elif not method.joint:
             self._compress_rows([number])
 
     def _compress_rows(self, numbers: Sequence[int]) -> None:

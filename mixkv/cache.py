@@ -11,7 +11,7 @@ from transformers import Cache, PreTrainedModel
 from mixkv.images import Images, ImageTokens, ordered
 from mixkv.layer_types import branch_of, full_attention_layers, new_layers, stores_of
 from mixkv.layers import CompressedLayer
-from mixkv.methods import Choice, InPrefill, Joint, Method, make_method
+from mixkv.methods import Choice, InPrefill, Method, make_method
 from mixkv.recall import compressed
 from mixkv.tail import Read, Tail, choices
 
@@ -147,23 +147,24 @@ class CompressedCache(Cache):
         residual: Tensor | None = None,
         columns: Tensor | None = None,
         softcap: float | None = None,
+        places: Tensor | None = None,
     ) -> None:
         """Takes note of a part of the prompt that a layer has read, and compresses the layer if it was the last part.
 
         `query` [batch, query_heads, tokens, dim]; `attention_mask` booleans [batch, 1, tokens, all tokens] or None;
         `residual` [batch, tokens, hidden], what the layer was given; `columns` [batch, tokens], where these tokens
-        stood in a prompt that was made shorter on the way; `softcap`, the bound of its logits. A method that looks at
-        all layers before it chooses compresses them when the last one has been read.
+        stood in a prompt that was made shorter on the way, and `places` the same without padding; `softcap`, the bound
+        of its logits. A method that looks at all layers before it chooses compresses them when the last has been read.
         """
         layer, method = self.layers[number], self.block.method
         layer.columns = columns
         real = None if attention_mask is None else attention_mask[:, 0, -1, -layer.appended :].clone()
-        tail = Tail(query, real, scaling, residual if self.remembers_residuals else None, softcap)
+        tail = Tail(query, real, scaling, residual if self.remembers_residuals else None, softcap, places)
         tail = tail if layer.tail is None else layer.tail.followed_by(tail)
         layer.tail = tail.last(max(method.reads, self.remembered))
         if self.more_follows:
             return
-        if not isinstance(method, Joint):
+        if not method.joint:
             self._compress([number], method)
         elif number == self.block.numbers[-1]:
             self._compress(self.block.numbers, method)

@@ -1,4 +1,4 @@
-"""Static and dynamic heads of a layer: how concentrated a head's attention is, and the budgets that follow from it.
+"""Static and dynamic heads: how concentrated a head's attention is, and the budgets that follow from it.
 
 Source: HybridKV, arXiv 2604.05887, reconstructed from what is public of it.
 """
@@ -42,25 +42,24 @@ def split(budget: int, prior: int, window: int, size: int) -> tuple[int, int]:
 
 
 def typed_budgets(
-    static: Tensor, weights: Tensor, budget: int, tokens: int, share: float, prior: int, window: int, size: int
+    static: Tensor, weights: Tensor, total: int, tokens: int | Tensor, share: float, prior: int, window: int, size: int
 ) -> Tensor:
-    """Entries of each head of a layer, [kv_heads]: at most `budget` on the mean, exactly that if all are static.
+    """Entries of each head of a layer or a model, [heads]: at most `total` together, exactly that if all are static.
 
-    `static` [kv_heads] are the heads pruned for good, over which `weights` [kv_heads] spread their part, each of them
-    getting the first `prior` entries if possible. The others get equally many, `share` times the mean of a static head,
-    rounded down to whole chunks of `size`; what that leaves goes to the static heads.
+    `static` [heads] are those pruned for good, over which `weights` [heads] spread their part, each of them getting the
+    first `prior` entries if possible. The others get equally many, `share` times the mean of a static head, rounded
+    down to whole chunks of `size`; what that leaves goes to the static heads. No head gets more than the `tokens` of
+    its prompt, one number or [heads]; `total` is at least one for each head.
     """
-    heads, pruned = len(static), int(static.sum())
-    dynamic = heads - pruned
-    total, each = budget * heads, 0
-    if dynamic:
+    tokens, pruned = torch.as_tensor(tokens).expand(len(static)), int(static.sum())
+    entries = tokens.clone()
+    if dynamic := len(static) - pruned:
         part = total - int(total * pruned / (pruned + share * dynamic)) if pruned else total
-        each = min(tokens, max(1, part // dynamic))
-        if each < tokens:
-            held, chunks = split(each, prior, window, size)
-            each = held + chunks * size
-    entries = torch.full_like(static, each, dtype=torch.long)
+        each = max(1, part // dynamic)
+        held, chunks = split(each, prior, window, size)
+        entries[tokens > each] = held + chunks * size
     if pruned:
-        rest = min(total - each * dynamic, pruned * tokens)
-        entries[static] = water_fill(weights[static], rest, min(prior, rest // pruned), tokens)
+        most = tokens[static]
+        rest = min(total - int(entries[~static].sum()), int(most.sum()))
+        entries[static] = water_fill(weights[static], rest, most.clamp_max(min(prior, rest // pruned)), most)
     return entries

@@ -25,6 +25,11 @@ class Shortening:
     def is_shorter(self) -> bool:
         return self.columns.shape[-1] < self.position.shape[-1]
 
+    @property
+    def places(self) -> Tensor:
+        """Where the tokens left stood in the prompt without padding: [batch, left]."""
+        return self.position.gather(-1, self.columns)
+
     def remaining(self, row: int, layer: int) -> Remaining:
         places = self.position[row, self.columns[row, self.real[row]]]
         return Remaining(places, self.images[row], layer, self.num_layers)

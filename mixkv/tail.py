@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from mixkv.images import Images
-from mixkv.methods import Choice, Joint, Merged, Method, Prompt
+from mixkv.methods import Choice, Merged, Method, Prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,7 @@ class Tail:
     scaling: float  # factor of the attention logits
     residual: Tensor | None = None  # [batch, tokens, hidden], what the layer was given, if the method reads it
     softcap: float | None = None  # bound of the attention logits, if the model has one
+    places: Tensor | None = None  # [batch, tokens] in the prompt without padding, if it became shorter on the way
 
     def followed_by(self, other: "Tail") -> "Tail":
         """The tail of the prompt after this further part; `other.real` is about all its tokens."""
@@ -56,7 +57,7 @@ class Tail:
 
     def _of_tokens(self) -> list[tuple[str, Tensor]]:
         """What it knows of all tokens of the prompt, [batch, tokens, ...] each."""
-        known = (("real", self.real), ("residual", self.residual))
+        known = (("real", self.real), ("residual", self.residual), ("places", self.places))
         return [(name, states) for name, states in known if states is not None]
 
 
@@ -79,13 +80,16 @@ class Read:
     def prompt(self, method: Method, num_layers: int, images: Images | None, row: int | None = None) -> Prompt:
         """What the method sees of it: the whole batch, or one row without its padding."""
         query, residual, key, value = self.tail.query, self.tail.residual, self.key, self.value
-        places = self.places if self.places is None or row is None else self.places[row : row + 1]
+        places = self.places
+        if self.tail.places is not None:
+            places = self.tail.places.unsqueeze(1).expand(key.shape[:-1])
         images = images if places is None or method.reads_places else None
         if row is not None:
             tokens = self.real[row]
             query = query[row : row + 1, :, tokens[len(tokens) - query.shape[-2] :]]
             key, value = (states[row : row + 1, :, tokens] for states in (key, value))
             residual = residual if residual is None else residual[row : row + 1, tokens]
+            places = places if places is None else places[row : row + 1, :, tokens]
         remembered = query.shape[-2]
         if remembered < min(method.reads, key.shape[-2]):
             raise ValueError(
@@ -117,19 +121,13 @@ def choices(method: Method, layers: list[Read], images: list[Images] | None, num
     `images` of each row, if known. In a padded batch the method sees each row alone, without its padding, so a row is
     compressed as if it were single. Raises ValueError where it would need more queries than the tails have.
     """
-
-    def choose(prompts: list[Prompt]) -> list[Choice]:
-        if isinstance(method, Joint):
-            return method.choose_layers(prompts)
-        return [method.choose(prompt) for prompt in prompts]
-
     alike = images is None or all(row == images[0] for row in images)
     if alike and not any(layer.is_padded for layer in layers):
         same = images and images[0]
-        made = choose([layer.prompt(method, num_layers, same) for layer in layers])
+        made = method.choose_layers([layer.prompt(method, num_layers, same) for layer in layers])
     else:
         of_rows = [
-            choose([layer.prompt(method, num_layers, images and images[row], row) for layer in layers])
+            method.choose_layers([layer.prompt(method, num_layers, images and images[row], row) for layer in layers])
             for row in range(len(layers[0].key))
         ]
         made = [_joined(layer, of_layer) for layer, of_layer in zip(layers, zip(*of_rows, strict=True), strict=True)]

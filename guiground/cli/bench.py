@@ -124,7 +124,8 @@ def _setup(
     place = choose_device(device)
     if place.type == "mps":
         raise UsageError("bench measures CPUs and CUDA, not mps (use --device cpu)")
-    number = str(choose_dtype(dtype, place)).removeprefix("torch.")
+    known = "float32" if dtype == "auto" and place.type == "cpu" else dtype  # ratios must not depend on the CPU
+    number = str(choose_dtype(known, place)).removeprefix("torch.")
     most = SHAPES[shape].layers
     layers = min(layers or (most if place.type == "cuda" else 2), most)
     return Setup(SHAPES[shape], layers, lengths, budget, str(place), number, threads, repeats, steps)

@@ -136,6 +136,7 @@ def command(
         chosen = sampling.shard(chosen, *_parts(shard))
     with status() as say:
         say("loading torch")
+        choice = choice.for_tables()
         locator = choice.locator()
     place = Cluster(asdict(choice), workers, gpus, address, batch) if engine == "ray" else Here(locator, batch)
     with Journal(out) as journal, place:

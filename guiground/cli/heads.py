@@ -67,7 +67,7 @@ def command(
     samples = samples if limit is None else sampling.stratified(samples, limit, 0)
     with status() as say:
         say("loading torch")
-        locator = choice.locator()
+        locator = choice.for_tables().locator()
         say(f"loading model {choice.model}")
         grounder = locator.load()
         targets = _targets(found, samples)

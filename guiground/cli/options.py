@@ -3,9 +3,9 @@
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import click
 
@@ -91,6 +91,13 @@ class Loading:
             given["method_settings"] = parse_settings(pairs)
         return given
 
+    def for_tables(self) -> Self:
+        """The same, on a CPU in float32 unless somebody chose: figures must not depend on what a CPU can do."""
+        from guiground.models.load import choose_device
+
+        on_cpu = self.dtype == "auto" and choose_device(self.device).type == "cpu"
+        return replace(self, dtype="float32") if on_cpu else self
+
     def locator(self) -> "Locator":
         """The locator, its model not loaded yet."""
         from guiground.locator import Locator
@@ -159,7 +166,7 @@ _MODEL = (
         "--max-pixels", type=click.IntRange(min=1), metavar="N", help="Largest area the model looks at; saves memory."
     ),
 )
-_LOADING = (_MODEL[0], *_MODEL[5:])
+LOADING, SETTING = (_MODEL[0], *_MODEL[5:]), _MODEL[3]
 _ASK = (
     click.option(
         "--min-confidence",
@@ -191,7 +198,7 @@ def look_options(command: Callable) -> Callable:
 
 def loading_options(command: Callable) -> Callable:
     """--model, --device, --dtype and --max-pixels, as the argument `choice`."""
-    return grouped(command, _LOADING, "choice", Loading)
+    return grouped(command, LOADING, "choice", Loading)
 
 
 def model_options(command: Callable) -> Callable:

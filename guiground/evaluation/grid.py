@@ -5,8 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 from guiground.evaluation.comparison import Comparison, compare, compare_all, holm
+from guiground.eviction import AFTER_PREFILL
 
 Rows = Mapping[str, Mapping[str, Any]]  # by the sample's id
+Cells = Mapping[tuple[str, str, Any], int]  # by method, protocol and budget: the place among the settings
 _HOSTS = {"mixkv": "snapkv"}  # what a method adds its ranking to; others say it: mixkv-adakv adds it to adakv
 
 
@@ -21,13 +23,15 @@ def host(method: str) -> str | None:
 def markdown(summaries: Sequence[dict[str, Any]], rows: Sequence[Rows]) -> str:
     """Tables of a sweep. summaries, rows: of every setting, in the same order.
 
-    The first has a line a method and a column a budget: hits in percent with the 95 % interval, marked where that is
-    worse (-) or better (+) than the full cache by a paired test, corrected for all settings. The second compares each
-    method with its host at the same budget.
+    The first has a line a method and protocol and a column a budget: hits in percent with the 95 % interval, marked
+    where that is worse (-) or better (+) than the full cache by a paired test, corrected for all settings. The second
+    compares each method with its host by the same protocol and at the same budget. That entries go after the prefill
+    is not said where no setting has them go before.
     """
-    cells = {(_name(one), one["kv"]["budget"]): place for place, one in enumerate(summaries)}
+    cells = {(_name(one), one["protocol"], one["kv"]["budget"]): place for place, one in enumerate(summaries)}
     titles = {_name(one): one["kv"]["method"] for one in summaries}
-    budgets = sorted(dict.fromkeys(budget for _, budget in cells), key=lambda budget: budget is not None)
+    budgets = sorted(dict.fromkeys(budget for _, _, budget in cells), key=lambda budget: budget is not None)
+    told = any(protocol != AFTER_PREFILL for _, protocol, _ in cells)
     verdicts = _against_full(cells, rows)
     seen = next(one["kv"]["tokens_seen"] for one in summaries)
     lines = [
@@ -36,13 +40,13 @@ def markdown(summaries: Sequence[dict[str, Any]], rows: Sequence[Rows]) -> str:
         f"{seen:,.0f} in the mean. {summaries[0]['model']}, {summaries[0]['dtype']}, {summaries[0]['device']}, "
         f"torch {summaries[0]['versions']['torch']}, transformers {summaries[0]['versions']['transformers']}.",
         "",
-        _line(["method", *("all" if budget is None else budget for budget in budgets)]),
-        _line(["---", *["---:"] * len(budgets)]),
+        _line(["method", *["protocol"] * told, *("all" if budget is None else budget for budget in budgets)]),
+        _line(["---", *["---"] * told, *["---:"] * len(budgets)]),
     ]
-    for method in dict.fromkeys(method for method, _ in cells):
-        line = [titles[method]]
+    for method, protocol in dict.fromkeys((method, protocol) for method, protocol, _ in cells):
+        line = [titles[method], *[protocol] * told]
         for budget in budgets:
-            place = cells.get((method, budget))
+            place = cells.get((method, protocol, budget))
             line.append("" if place is None else _cell(summaries[place]) + verdicts.get(place, ""))
         lines.append(_line(line))
     if verdicts:
@@ -58,17 +62,19 @@ def markdown(summaries: Sequence[dict[str, Any]], rows: Sequence[Rows]) -> str:
             "With and without the ranking that mixes importance and diversity, at the same budget, in points:",
             "",
             _line(
-                ["method", "budget", "against", "won", "lost", "difference", "95 % interval", "p (Holm)", "smallest"]
+                [
+                    *("method", *["protocol"] * told, "budget", "against", "won", "lost", "difference"),
+                    *("95 % interval", "p (Holm)", "smallest"),
+                ]
             ),
-            _line(["---", "---:", "---", *["---:"] * 6]),
+            _line(["---", *["---"] * told, "---:", "---", *["---:"] * 6]),
         ]
-        for (method, budget, base), one in pairs:
+        for (method, protocol, budget, base), one in pairs:
             low, high = (100 * edge for edge in one.ci95)
             p = f"{one.p_holm:.3f}" if one.p_holm >= 0.001 else "< 0.001"
             change = (one.won, one.lost, f"{100 * one.difference:+.1f}", f"{low:+.1f} to {high:+.1f}")
-            lines.append(
-                _line([method, budget, base, *change, f"{p} {_mark(one)}".strip(), f"{100 * one.smallest:.1f}"])
-            )
+            setting = (method, *[protocol] * told, budget, base)
+            lines.append(_line([*setting, *change, f"{p} {_mark(one)}".strip(), f"{100 * one.smallest:.1f}"]))
         lines += [
             "",
             "Smallest: the smallest true difference that a sample like this shows in 80 of 100 cases; intervals by "
@@ -77,25 +83,22 @@ def markdown(summaries: Sequence[dict[str, Any]], rows: Sequence[Rows]) -> str:
     return "\n".join([*lines, ""])
 
 
-def _against_full(cells: Mapping[tuple[str, Any], int], rows: Sequence[Rows]) -> dict[int, str]:
-    full = cells.get(("full", None))
-    if full is None:
+def _against_full(cells: Cells, rows: Sequence[Rows]) -> dict[int, str]:
+    """The mark of each setting's place; the full cache answers alike by every protocol, so one of them serves all."""
+    full = [place for (method, _, _), place in cells.items() if method == "full"]
+    others = [place for place in cells.values() if place not in full]
+    if not full or not others:
         return {}
-    others = [place for place in cells.values() if place != full]
-    if not others:
-        return {}
-    found = compare_all(("full", rows[full]), [(str(place), rows[place]) for place in others])
+    found = compare_all(("full", rows[full[0]]), [(str(place), rows[place]) for place in others])
     return {place: f" {mark}" if (mark := _mark(one)) else "" for place, one in zip(others, found, strict=True)}
 
 
-def _against_hosts(
-    cells: Mapping[tuple[str, Any], int], rows: Sequence[Rows]
-) -> list[tuple[tuple[str, Any, str], Comparison]]:
-    """Every method and budget with its host, and the comparison; p is corrected for all of them together."""
+def _against_hosts(cells: Cells, rows: Sequence[Rows]) -> list[tuple[tuple[str, str, Any, str], Comparison]]:
+    """Every setting with that of its method's host, and the comparison; p is corrected for all of them together."""
     pairs = [
-        ((method, budget, base), compare((base, rows[cells[base, budget]]), (method, rows[place])))
-        for (method, budget), place in cells.items()
-        if (base := host(method)) and (base, budget) in cells
+        ((*setting, base), compare((base, rows[cells[base, *setting[1:]]]), (setting[0], rows[place])))
+        for setting, place in cells.items()
+        if (base := host(setting[0])) and (base, *setting[1:]) in cells
     ]
     corrected = holm([one.p for _, one in pairs])
     return [(name, replace(one, p_holm=p)) for (name, one), p in zip(pairs, corrected, strict=True)]

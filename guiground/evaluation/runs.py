@@ -7,6 +7,7 @@ from typing import Any
 
 from guiground.errors import UsageError
 from guiground.evaluation.journal import ROWS
+from guiground.eviction import AFTER_PREFILL
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +29,18 @@ class Run:
 
     @property
     def label(self) -> str:
-        """Model, method and budget, as short as they tell it from others."""
+        """Model, method, budget and protocol, as short as they tell it from others."""
         budget = self.settings.get("budget")
         method = self.settings.get("method", "?")
         note = self.settings.get("method_note")
         of_method = f"{method}{f' {budget}' if budget is not None else ''}{f' ({note})' if note else ''}"
-        return f"{self.settings.get('model', '?')} {of_method}"
+        return f"{self.settings.get('model', '?')} {of_method}{self.when}"
+
+    @property
+    def when(self) -> str:
+        """The protocol in brackets after a space; nothing for the usual one."""
+        protocol = self.settings.get("protocol", AFTER_PREFILL)
+        return "" if protocol == AFTER_PREFILL else f" ({protocol})"
 
 
 def read_all(name: str | Path) -> list[Run]:

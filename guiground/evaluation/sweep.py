@@ -1,4 +1,4 @@
-"""Many methods and budgets on one benchmark: each screenshot is read once, and every setting answers from that."""
+"""Many settings on one benchmark: each screenshot is read once, and all methods and protocols answer from that."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One method with one budget. run: the hash of a plain run with it, whose rows these are. alone: whether it needs a
-    screenshot that was read for it, because what it answers from one read for others is something else."""
+    """One method with one budget by one protocol. run: the hash of a plain run with it, whose rows these are. alone:
+    whether it needs a screenshot that was read for it, because what it answers from one read for others is something
+    else."""
 
     method: "Method"
     settings: dict[str, Any]
@@ -30,20 +31,30 @@ class Setting:
 
     @property
     def name(self) -> str:
-        budget = self.settings["budget"]
-        return self.method.title if budget is None else f"{self.method.title} {budget}"
+        budget, protocol = self.settings["budget"], self.protocol
+        with_budget = self.method.title if budget is None else f"{self.method.title} {budget}"
+        return with_budget if protocol == AFTER_PREFILL else f"{with_budget} ({protocol})"
+
+    @property
+    def protocol(self) -> str:
+        return self.settings["protocol"]
+
+    def turn(self, locator: "Locator") -> None:
+        """Has the locator answer by this setting."""
+        locator.eviction, locator.protocol = self.method, self.protocol
 
 
-def prepare(locator: "Locator", methods: Sequence["Method"], task: Task, batch: int = 1) -> list[Setting]:
+def prepare(locator: "Locator", ways: Sequence[tuple["Method", str]], task: Task, batch: int = 1) -> list[Setting]:
     """The settings in the order in which they answer: those first that look at most of a prompt's last queries.
 
-    batch: how many instructions about one screenshot are answered at once; 1 answers every setting by itself. What is
-    not chosen after the prefill runs alone.
+    ways: the methods, each with its protocol.
+    batch: how many instructions about one screenshot are answered at once; 1 answers every setting by itself. What
+    works inside the prefill runs alone.
     """
     found = []
-    for method in sorted(methods, key=lambda method: -method.reads):
-        locator.eviction = method
-        alone = not method.in_pieces or locator.protocol != AFTER_PREFILL
+    for method, protocol in sorted(ways, key=lambda way: -way[0].reads):
+        locator.eviction, locator.protocol = method, protocol
+        alone = not method.in_pieces
         settings = fingerprint.settings(locator, task, 1 if alone else batch)
         found.append(Setting(method, settings, fingerprint.run_hash(settings), alone))
     return found
@@ -62,7 +73,7 @@ def check(
         shared = _together([setting for setting in settings if not setting.alone], [sample], screenshot, locator)
         for setting in settings:
             locator.forget()
-            locator.eviction = setting.method
+            setting.turn(locator)
             if setting.run in shared and _said(answer(sample, screenshot, locator)) != _said(shared[setting.run][0]):
                 differing.add(setting.run)
     locator.forget()
@@ -127,7 +138,7 @@ def _together(
         said: dict[str, list[dict[str, Any]]] = {setting.run: [] for setting in settings}
         for start in range(0, len(samples), batch):
             part = samples[start : start + batch]
-            of_part = replayed([setting.method for setting in settings], part, screenshot, locator)
+            of_part = replayed(settings, part, screenshot, locator)
             if of_part is None:
                 break
             for setting, rows in zip(settings, of_part, strict=True):
@@ -140,7 +151,7 @@ def _together(
         for sample in samples:
             if setting.alone:
                 locator.forget()
-            locator.eviction = setting.method
+            setting.turn(locator)
             said[setting.run].append(answer(sample, screenshot, locator))
         if setting.alone:
             locator.forget()
@@ -148,12 +159,13 @@ def _together(
 
 
 def replayed(
-    methods: Sequence["Method"], samples: Sequence[Sample], screenshot: "Screenshot", locator: "Locator"
+    settings: Sequence[Setting], samples: Sequence[Sample], screenshot: "Screenshot", locator: "Locator"
 ) -> list[list[dict[str, Any]]] | None:
-    """For each method what `answer` says of the samples, from one reading of each prompt; None where that fails."""
+    """For each setting what `answer` says of the samples, from one reading of each prompt; None where that fails."""
     try:
         targets = [sample.target(screenshot.size) for sample in samples]
-        results = locator.replay([(sample.instruction, screenshot) for sample in samples], methods)
+        ways = [(setting.method, setting.protocol) for setting in settings]
+        results = locator.replay([(sample.instruction, screenshot) for sample in samples], ways)
         untimed = {"latency_ms": None}  # how long one answer takes by itself was not seen
         return [[row(*pair) | untimed for pair in zip(targets, of, strict=True)] for of in results]
     except Exception:

@@ -18,7 +18,7 @@ from guiground.nano.packed import image_positions, rotation
 from guiground.nano.scenes import Scene
 from guiground.nano.windows import norm, rotate
 from mixkv import ImageTokens, Method
-from mixkv.methods import Choice, Joint, Prompt
+from mixkv.methods import Choice, Prompt
 
 DIGITS = 9  # characters of an answer
 HEAD = 2  # tokens before the picture
@@ -125,8 +125,7 @@ class Asked:
         rows = []
         for question in range(1 if protocol == "memory" else self.count):
             prompts = [self.prompt(question, number, protocol, method.reads) for number in range(len(self.layers))]
-            joint = isinstance(method, Joint)
-            rows.append(method.choose_layers(prompts) if joint else [method.choose(prompt) for prompt in prompts])
+            rows.append(method.choose_layers(prompts))
         held = [float(choice.keep.float().sum(-1).mean()) for row in rows for choice in row]
         return [self._held(layer, protocol) for layer in zip(*rows, strict=True)], sum(held) / len(held)
 

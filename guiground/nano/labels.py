@@ -1,14 +1,19 @@
 """Training targets of a scene: the character at every 4-pixel column, the tokens under an element, a place's digits."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from guiground.nano.architecture import CHARACTERS, MERGE, PATCH, TOKEN
 from guiground.nano.scenes import Scene
+from guiground.nano.scenes.canvas import Area
 from guiground.nano.scenes.lexicon import groups
 
 COLUMN = 4  # pixels
 SLOTS = MERGE * (TOKEN // COLUMN)  # character slots a token: 4 rows of patches x 8 columns
 BLANK = len(CHARACTERS)
+REACH = 48  # pixels from a token's middle to the middle of what it shows: beyond, the token cannot know
+ELSEWHERE = 0.3  # weight of a token's own place
 CODE_TO_CLASS = np.full(128, BLANK, dtype=np.int64)
 CODE_TO_CLASS[[ord(c) for c in CHARACTERS]] = np.arange(len(CHARACTERS))
 
@@ -62,11 +67,30 @@ def icon_tokens(icons, rows: int, columns: int) -> np.ndarray:
     return np.array(pairs, dtype=np.float32).reshape(-1, 3)
 
 
-def place_digits(rows: int, columns: int) -> np.ndarray:
-    """The digits of every token's middle, x then y, as the answer writes them  # [rows * columns, 8]."""
+def places(boxes: Sequence[Area], rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
+    """Where what a token shows has its middle, and how much that matters.
+
+    Digits of x, then of y, as the answer writes them  # [rows * columns, 8]: of the smallest of `boxes` that a good
+    part of the token lies on, no further than REACH from the token; elsewhere of the token's own middle. Weights
+    # [rows * columns]: 1 where there is such a box. A token that knows only its own place leaves the last 30 pixels to
+    be guessed: icons and rows of a list were pointed at and then missed.
+    """
     y, x = np.mgrid[0:rows, 0:columns]
-    middle = np.stack([x.reshape(-1), y.reshape(-1)], axis=1) * TOKEN + TOKEN // 2
-    return (middle[:, :, None] // np.array([1000, 100, 10, 1]) % 10).reshape(-1, 8)
+    own = np.stack([x.reshape(-1), y.reshape(-1)], axis=1) * TOKEN + TOKEN / 2
+    middle, best = own.copy(), np.zeros(rows * columns)
+    for box in sorted(boxes, key=area, reverse=True):
+        cover = under(box, rows, columns) * max(1.0, area(box) / TOKEN**2)
+        taken = (cover > 0.2) & (cover >= 0.5 * best)
+        best[taken] = cover[taken]
+        aim = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+        middle[taken] = np.clip(aim, own[taken] - REACH, own[taken] + REACH)
+    digits = middle.round().astype(np.int64)[:, :, None] // np.array([1000, 100, 10, 1]) % 10
+    return digits.reshape(-1, 8), np.where(best > 0, 1.0, ELSEWHERE).astype(np.float32)
+
+
+def area(box: Area) -> float:
+    """Square pixels."""
+    return (box[2] - box[0]) * (box[3] - box[1])
 
 
 def answer(x: float, y: float) -> str:

@@ -13,6 +13,7 @@ CLASSES = BLANK + 1
 BLANK_WEIGHT = 0.15
 # thousands, hundreds, tens, ones of x; comma; the same of y; <end>. The last digit is below a pixel that matters.
 DIGIT_WEIGHTS = [1.0, 1.0, 1.0, 0.3, 0.1, 1.0, 1.0, 1.0, 0.3, 0.1]
+PLACE_WEIGHTS = [1.0, 1.0, 1.0, 0.3]  # of a token's place, likewise
 
 
 class Heads(nn.Module):
@@ -55,7 +56,7 @@ def seeing(heads: Heads, tokens: Tensor, pairs: Tensor) -> tuple[Tensor, dict[st
 
 def grounding(heads: Heads, packed, embed: Tensor, batch: Batch, weight: float = 1.0):
     """Losses of packed questions: their sum, a dictionary of facts, the answers' logits. `weight` is the answer's."""
-    shares, known, places = batch.shares, batch.known, batch.places
+    shares, known = batch.shares, batch.known
     hidden, pointer, states = packed.run(batch.answers, batch.traces)
     logits = F.linear(hidden, embed).float()
     steps = batch.answers[..., None] + 1 + torch.arange(10, device=logits.device)
@@ -81,7 +82,9 @@ def grounding(heads: Heads, packed, embed: Tensor, batch: Batch, weight: float =
     )
 
     place_logits = heads.place(states).float().view(states.shape[0], -1, 10)
-    place_loss = F.cross_entropy(place_logits.flatten(0, 1), places.flatten().repeat(states.shape[0]))
+    place = F.cross_entropy(place_logits.flatten(0, 1), batch.places.flatten(), reduction="none")
+    place = place.view(*batch.places.shape) @ torch.tensor(2 * PLACE_WEIGHTS, device=place.device)
+    place_loss = (place * batch.marked).sum() / batch.marked.sum() / (2 * sum(PLACE_WEIGHTS))
     with torch.no_grad():
         best = log_share[:, :, 0, -1].argmax(-1)
         on_target = shares.gather(2, best[..., None]).squeeze(-1) > 0.1
@@ -100,7 +103,7 @@ def grounding(heads: Heads, packed, embed: Tensor, batch: Batch, weight: float =
             refused = (logits[:, :, 0].argmax(-1) == arch.VOCABULARY["n"]).float()
             facts["refused"] = float((refused * absent).sum() / absent.sum())
             facts["denied"] = float((refused * aimed).sum() / aimed.sum().clamp(min=1))
-    loss = weight * answer_loss + pointer_loss + 0.5 * place_loss + trace_loss.nan_to_num()
+    loss = weight * answer_loss + pointer_loss + place_loss + trace_loss.nan_to_num()
     return loss + 0.3 * meaning_loss.nan_to_num(), facts, logits.detach()
 
 

@@ -116,6 +116,8 @@ def form(asked: questions.Asked) -> str:
     """How a question is worded, for the tables."""
     if asked.meant is None:
         return "not on the screen"
+    if asked.meant.beside:
+        return "by the label beside it"
     text, name = asked.text.lower(), asked.meant.name.lower()
     if name not in text:
         if asked.named is not None and asked.named is not asked.meant:
@@ -127,8 +129,6 @@ def form(asked: questions.Asked) -> str:
         return "the name alone"
     if '"' in rest:
         return "in quotes"
-    if asked.meant.beside:
-        return "by the label beside it"
     if asked.named is not None and asked.named is not asked.meant:
         return "by its neighbour"
     words = rest.removeprefix("please ")

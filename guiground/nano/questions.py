@@ -18,6 +18,7 @@ from guiground.nano.scenes.lexicon import groups
 from guiground.nano.wording import instruction
 
 SHORT = ("key", "day")  # roles whose names may be a single character
+OF_FIELD = 3  # questions for a field that is named by a label
 BOUNDS = (16, 22, 22, 28, 36, 56)  # characters of the longest instruction of a batch
 
 
@@ -30,7 +31,8 @@ class Batch:
     shares: Tensor  # [pictures, questions, tokens] the target's share of each token
     known: Tensor  # [pictures, questions] 1, or 0 for padding
     boxes: Tensor  # [pictures, questions, 4] the element's box in pixels
-    places: Tensor  # [tokens, 8] digits of every token's middle
+    places: Tensor  # [pictures, tokens, 8] digits of the middle of what each token shows (labels.places)
+    marked: Tensor  # [pictures, tokens] how much that matters
     traces: Tensor  # [pictures, questions, length] the token of the picture that shows this character, or -1
     groups: Tensor  # [pictures, questions] what the icon that is meant looks like (lexicon.groups), or -1
 
@@ -67,9 +69,16 @@ class Asked:
 
 
 def ask(rng: random.Random, elements: list[Element], icons: float = 1.0) -> list[Asked]:
-    """A question for each element by its name, in random order; `icons` is the share of the icons asked for."""
-    chosen = [e for e in rng.sample(elements, len(elements)) if not e.icon or rng.random() < icons]
-    return [Asked(instruction(rng, e), e, None if e.icon or e.beside else e) for e in chosen]
+    """A question for each element by its name, in random order; `icons` is the share of the icons asked for.
+
+    Fields that a label names are few and hard, so each is asked for in several ways; the label bears the name.
+    """
+    chosen = [e for e in elements if not e.icon or rng.random() < icons]
+    chosen += [e for e in elements if e.beside for _ in range(OF_FIELD - 1)]
+    written = {e.name.rstrip(":* ").lower(): e for e in elements if not (e.icon or e.beside)}
+    bearers = [written.get(e.name.lower()) if e.beside else None if e.icon else e for e in chosen]
+    asked = [Asked(instruction(rng, e), e, bearer) for e, bearer in zip(chosen, bearers, strict=True)]
+    return rng.sample(asked, len(asked))
 
 
 def ask_scene(rng: random.Random, scene: Scene, icons: float, relations: int, absent: int) -> list[Asked]:
@@ -87,11 +96,18 @@ def pack(rng: random.Random, parts: list[list[Element]], rows: int, columns: int
 
     `icons` is the share of the elements without text that may be asked for.
     """
-    return fill(rng, [ask(rng, elements, icons) for elements in parts], rows, columns, most)
+    return fill(rng, [ask(rng, elements, icons) for elements in parts], rows, columns, most, parts)
 
 
-def fill(rng: random.Random, parts: list[list[Asked]], rows: int, columns: int, most: int) -> Batch | None:
-    """The same for questions that are already chosen."""
+def fill(
+    rng: random.Random,
+    parts: list[list[Asked]],
+    rows: int,
+    columns: int,
+    most: int,
+    shown: list[list[Element]] | None = None,
+) -> Batch | None:
+    """The same for questions that are already chosen; `shown`: all that each picture shows, for its tokens' places."""
     # One bound for a batch: questions are padded to the longest of them, and half of long batches would be padding.
     longest = rng.choice(BOUNDS)
     chosen = [[asked for asked in part if len(asked.text) <= longest][:most] for part in parts]
@@ -125,7 +141,9 @@ def fill(rng: random.Random, parts: list[list[Asked]], rows: int, columns: int, 
             if asked.named:
                 for place, token in trace(asked.text, asked.named, columns):
                     traces[p, q, place] = token
-    arrays = (questions, answers, shares, known, boxes, labels.place_digits(rows, columns), traces, looks)
+    told = [labels.places([e.aim for e in elements], rows, columns) for elements in shown or [[]] * len(parts)]
+    digits, marked = (np.stack(part) for part in zip(*told, strict=True))
+    arrays = (questions, answers, shares, known, boxes, digits, marked, traces, looks)
     return Batch(*map(torch.from_numpy, arrays))
 
 
@@ -143,12 +161,13 @@ def trace(text: str, element: Element, columns: int) -> list[tuple[int, int]]:
 
     Only for the text that the element shows, from its third character on: before, too many places look right.
     """
-    start = text.lower().find(element.name.lower())
+    name = element.name.rstrip(":* ")  # as a field is asked for that a label names
+    start = text.lower().find(name.lower())
     if element.icon or element.beside or start < 0:
         return []
-    widths = np.array([0.55 if c in NARROW else 1.45 if c in WIDE else 1.0 for c in element.name])
+    widths = np.array([0.55 if c in NARROW else 1.45 if c in WIDE else 1.0 for c in name])
     middles = (widths.cumsum() - widths / 2) / widths.sum()
     left, top, right, bottom = element.aim
     row = int((top + bottom) / 2) // TOKEN
     x = ((left + middles * (right - left)) // TOKEN).astype(int)
-    return [(start + i, row * columns + int(x[i])) for i in range(2, len(element.name)) if element.name[i] != " "]
+    return [(start + i, row * columns + int(x[i])) for i in range(2, len(name)) if name[i] != " "]

@@ -28,8 +28,8 @@ FIELD = (
 )
 ABLATION = (
     "gistkv gistkv:gists=0 gistkv:weighing='mean',fade=1.0 gistkv:weighing='last' gistkv:fade=1.0 gistkv:recent=0.04 "
-    "gistkv:kernel=3 gistkv:kernel=3,pool='avg' gistkv:floor_ratio=0.2 gistkv:gists=0.04 snapkv:kernel=1 "
-    "snapkv"
+    "gistkv:kernel=3 gistkv:kernel=3,pool='avg' gistkv:floor_ratio=0.2 gistkv:gists=0.04 gistkv:protect=2 "
+    "gistkv:protect=2,template=True gistkv:around=0.25 gistkv:by_redundancy=True snapkv:kernel=1 snapkv"
 )
 MEMORY = "coverkv coverkv:merge=False gistkv keydiff vnorm snapkv mixkv random"
 STUDIES = {"field": FIELD, "ablation": ABLATION, "memory": MEMORY}

@@ -69,6 +69,10 @@ TOGETHER = Stage(
     relations=5,
     absent=7,
 )
+# Tokens learn where the middle of what they show is (labels.places): a token's own place is too coarse to hit with.
+EXACT = replace(
+    TOGETHER, name="exact", decay=0.75, rate=0.22, seeing=((0.0, 0.2),), answer=3.0, relations=3, toolkits=0.5
+)
 STAGES = {
     stage.name: stage
     for stage in (
@@ -81,6 +85,7 @@ STAGES = {
         Stage("answers", 0.0, WHOLE, screens=SCREENS, decay=0.8, rate=0.3, icons=0.25, answer=4.0),
         TOGETHER,
         replace(TOGETHER, name="longer", decay=0.7, rate=0.25, seeing=((0.0, 0.25),)),
+        EXACT,
     )
 }
 

@@ -116,7 +116,7 @@ class Trainer:
         for scene in scenes:
             scene.image = labels.padded(scene.image)
         rows, columns = (side // TOKEN for side in scenes[0].image.shape[:2])
-        batch = questions.fill(self.rng, asked, rows, columns, most)
+        batch = questions.fill(self.rng, asked, rows, columns, most, [scene.elements for scene in scenes])
         if batch is None:
             return self.find(width, height, pictures, most, level)
         tokens, losses, facts = [], [], {}
@@ -137,7 +137,7 @@ class Trainer:
         """Other questions on a screen of late, as the tower saw it then; only the language side learns."""
         tokens, scene = self.rng.choice(self.recent)
         asked = questions.ask_scene(self.rng, scene, self.stage.icons, self.stage.relations, self.stage.absent)
-        batch = questions.fill(self.rng, [asked], *tokens.shape[:2], most)
+        batch = questions.fill(self.rng, [asked], *tokens.shape[:2], most, [scene.elements])
         if batch is None:
             return self.ask_again(most)
         return self.ask(tokens[None].float(), batch.to(self.device))

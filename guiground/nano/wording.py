@@ -3,6 +3,7 @@
 import random
 
 from guiground.nano.scenes import Element
+from guiground.nano.scenes import words as scene_words
 
 VERBS = {
     "button": ["click", "press", "click on", "hit", "push", "tap"],
@@ -57,6 +58,13 @@ NOUNS = {  # what the name may be the name of
     "link": "page|article|section",
     "text": "line|sentence|message|text",
 }
+# What somebody wants to do with it; the screen need not say so. Other words than these come from the dictionary, so
+# that a question is told by its name and not refused for the rest.
+TASKS = """
+show|display|jump to|go to|switch to|see|view|use|start|find|change|set|set the|pick|edit|insert|convert to|move to|
+look at|launch|get|read|browse|hide|turn on|turn off|add|make it|run|send|mark as|put in|continue to
+""".replace("\n", "").split("|")
+SMALL = ("a", "all", "and", "as", "for", "from", "in", "of", "on", "the", "this", "to", "with")
 PLACES = {
     "sidebar": ["in the sidebar", "in the side bar", "on the left"],
     "dialog": ["in the dialog"],
@@ -88,6 +96,13 @@ NAMED = [
     ("{name} {noun}", 1),
     ("{noun} {name}", 1),
     ("{name} in the list", 1),
+    ("{task} {name}", 3),
+    ("{task} the {name}", 1),
+    ("{word} {name}", 1),
+    ("the {word} {name}", 1),
+    ("{word} {role}, {name}", 1),
+    ("the {word} {role} {name}", 1),
+    ("{verb} the {word}: {name}", 1),
 ]
 BESIDE = [
     ("the {name} {role}", 8),
@@ -101,6 +116,16 @@ BESIDE = [
     ("the {name} box", 1),
     ("enter {name}", 1),
     ("change {name}", 1),
+    ("{verb} {name}", 1),
+    ("{name}", 1),
+]
+VALUED = [
+    ("the {name} {role}, {value}", 2),
+    ("{name} {role}, {value}", 2),
+    ("change {name} from {value}", 2),
+    ("change the {name} from {value}", 1),
+    ("the {name} {role}, now {value}", 2),
+    ("{verb} {name}, {value}", 1),
 ]
 PICTURED = [
     ("{name}", 12),
@@ -114,6 +139,11 @@ PICTURED = [
     ("{verb} the {name}", 2),
     ("the {name}", 1),
     ("the icon for {name}", 1),
+    ("{name} the {word}", 2),
+    ("{name} {word}", 1),
+    ("the {name} icon for {word}", 1),
+    ("the {name} to {word} the {word}", 1),
+    ("{task} {name}", 1),
     ("please {verb} {name}", 1),
 ]
 FURNITURE = {"title bar": " the window", "dialog title": " the dialog"}
@@ -126,19 +156,35 @@ def instruction(rng: random.Random, element: Element, placed: bool = True) -> st
         name = name.lower()
     elif rng.random() < 0.04 and len(name) > 4:
         name = misspelled(rng, name)
+    elif rng.random() < 0.15 and name.count(" ") > 1:
+        name = loosely(rng, name)
     if element.icon and element.place in FURNITURE and rng.random() < 0.4 and " " not in name:
         name += FURNITURE[element.place]
     forms = BESIDE if element.beside else PICTURED if element.icon else NAMED
+    if element.value and rng.random() < 0.4:
+        forms = VALUED
     if element.icon and name.endswith(tuple(FURNITURE.values())):
         forms = [("{name}", 1)]  # "close the dialog" is a whole instruction
     form = rng.choices([form for form, _ in forms], [weight for _, weight in forms])[0]
     role = rng.choice(ROLES.get(element.role, ["text"]))
     verb = rng.choice(VERBS.get(element.role, ["click", "select", "click on"]))
     noun = rng.choice(NOUNS.get(element.role, role).split("|"))
-    words = form.format(name=name, role=role, verb=verb, noun=noun)
+    known = {"task": rng.choice(TASKS), "word": scene_words.word(rng).lower(), "value": element.value}
+    words = form.format(name=name, role=role, verb=verb, noun=noun, **known)
     if placed and element.place in PLACES and rng.random() < 0.12:
         words += " " + rng.choice(PLACES[element.place])
     return words[0].upper() + words[1:] if rng.random() < 0.12 else words
+
+
+def loosely(rng: random.Random, name: str) -> str:
+    """A name of three words or more as people remember it: in lower case, a small word more or less."""
+    words = name.lower().split()
+    small = [place for place, word in enumerate(words) if word in SMALL]
+    if small and rng.random() < 0.7:
+        words[rng.choice(small)] = rng.choice(["", "the"])
+    else:
+        words.insert(rng.randrange(1, len(words)), rng.choice(["the", "a", "my"]))
+    return " ".join(filter(None, words))
 
 
 def misspelled(rng: random.Random, name: str) -> str:

@@ -17,7 +17,7 @@ from mixkv.methods.h2o import H2O
 from mixkv.methods.hybridkv import HybridKV, HybridMixKV
 from mixkv.methods.in_prefill import InPrefill, Remaining
 from mixkv.methods.keydiff import KeyDiff
-from mixkv.methods.lightkv import LightKV, LightMixKV
+from mixkv.methods.lightkv import LightHybridKV, LightKV, LightMixKV
 from mixkv.methods.method import Choice, Joint, Merged, Method, Prompt, Recall, Windowed
 from mixkv.methods.mixkv import MixAdaKV, MixKV, MixPyramidKV
 from mixkv.methods.pyramidkv import PyramidKV
@@ -68,6 +68,7 @@ METHODS: dict[str, type[Method]] = {
         FastV,
         LightKV,
         LightMixKV,
+        LightHybridKV,
         MixKV,
         MixPyramidKV,
         MixAdaKV,
@@ -138,8 +139,7 @@ def select_layers(
         _prompt(method, states, number, len(layers), images, given[number], scaling, softcap)
         for number, states in enumerate(layers)
     ]
-    kept = method.keep_layers(prompts) if isinstance(method, Joint) else [method.keep(prompt) for prompt in prompts]
-    return [_positions(keep) for keep in kept]
+    return [_positions(choice.keep) for choice in method.choose_layers(prompts)]
 
 
 def _positions(keep: Tensor) -> list[Tensor]:

@@ -12,10 +12,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mixkv.budget import Share, adaptive, keep_best, parse_budget, resolve_budget
+from mixkv.budget import Share, adaptive, keep_best, parse_budget, resolve_budget, water_fill
+from mixkv.diversity import redundancy
 from mixkv.grouping import farthest, grouped_mean, nearest_held
 from mixkv.importance import capped
 from mixkv.methods.method import Choice, Merged, Method, Prompt, require_choice, require_share, require_whole
+from mixkv.reserved import landmarks, surroundings
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,9 @@ class GistKV(Method):
 
     The gists share the evicted entries by the nearness of their keys. Each has the mean by attention of its keys and
     values, and its logit is raised so that it gets the attention which they got together. The observed queries are
-    those of the last `window` tokens, but none of an image's, if somebody said where the images stand.
+    those of the last `window` tokens, but none of an image's, if somebody said where the images stand. What `protect`,
+    `template` and `around` reserve is paid from the budget, as far as it reaches, and is never part of a gist; the last
+    two do nothing where nobody said where the images stand.
     """
 
     name: ClassVar[str] = "gistkv"
@@ -38,6 +42,10 @@ class GistKV(Method):
     pool: str = "max"  # "max" or "avg"
     floor_ratio: float | None = None  # None: all heads hold equally many; else as in `adakv`
     gists: float = 0.25  # share of the budget for entries that stand for all evicted ones, at least one; 0 for none
+    protect: int = 0  # first tokens of the prompt that are held in any case, attention sinks
+    template: bool = False  # whether the tokens right before and right after each image are held in any case
+    around: float = 0.0  # share of the budget for the image cells around the one that is attended to most, per kv head
+    by_redundancy: float = 0.0  # 1 (or True): a head's share grows with 1 - its keys' redundancy; below 1: by less
 
     def __post_init__(self):
         object.__setattr__(self, "budget", parse_budget(self.budget))
@@ -50,10 +58,25 @@ class GistKV(Method):
             raise ValueError(f"kernel must be odd so that pooling keeps the grid, not {self.kernel}")
         require_choice("pool", self.pool, ("max", "avg"))
         require_share("gists", self.gists)
-        if self.recent + self.gists > 1:
-            raise ValueError(f"recent and gists share one budget, which {self.recent} and {self.gists} would exceed")
+        require_whole("protect", self.protect, least=0)
+        if not isinstance(self.template, bool):
+            raise ValueError(f"template must be True or False, not {self.template!r}")
+        require_share("around", self.around)
+        if self.recent + self.gists + self.around > 1:
+            raise ValueError(
+                f"recent, gists and around share one budget, which {self.recent}, {self.gists} and {self.around} would "
+                "exceed"
+            )
+        if isinstance(self.by_redundancy, bool):
+            object.__setattr__(self, "by_redundancy", float(self.by_redundancy))
+        require_share("by_redundancy", self.by_redundancy)
         if self.floor_ratio is not None:
             require_share("floor_ratio", self.floor_ratio)
+            if self.by_redundancy:
+                raise ValueError(
+                    "floor_ratio and by_redundancy both spread a layer's budget over its heads: set one of them, not "
+                    f"{self.floor_ratio} and {self.by_redundancy}"
+                )
 
     @property
     def reads(self) -> int:
@@ -75,8 +98,9 @@ class GistKV(Method):
         scores = (paid * weights.unsqueeze(-1)).sum(-2).mean(2)  # [batch, kv_heads, tokens]
         ranked = self._pooled(scores, prompt)[..., : prompt.tokens - recent]
         entries = budget - recent - gists
-        held = entries if self.floor_ratio is None else adaptive(ranked, entries, self.floor_ratio)
-        best = keep_best(ranked, held, recent)
+        reserved = self._reserved(prompt, scores, entries, recent, int(self.around * budget))
+        held = self._held(prompt, ranked, entries, reserved, gists)
+        best = keep_best(ranked.masked_fill(reserved, float("inf")), held, recent)
         return self._with_gists(prompt, best, gists, scores, logits, weights) if gists else Choice(best)
 
     def _observed(self, prompt: Prompt) -> Tensor:
@@ -107,6 +131,38 @@ class GistKV(Method):
             pooled = pooling(grid, self.kernel, stride=1, padding=self.kernel // 2)
             scores[..., image.start : image.stop] = pooled.flatten(-2)
         return scores
+
+    def _reserved(self, prompt: Prompt, scores: Tensor, entries: int, recent: int, around: int) -> Tensor:
+        """True where an entry is held whatever its rank: [batch, kv_heads, tokens less `recent`].
+
+        At most `entries` of a head: landmarks first, then up to `around` cells.
+        """
+        prefix = prompt.tokens - recent
+        held = torch.zeros_like(scores, dtype=torch.bool)
+        held[..., prefix:] = True
+        images = prompt.known_images(self.name) if prompt.images and (self.template or self.around) else ()
+        places = landmarks(self.protect, images if self.template else (), prefix)[:entries]
+        held[..., places] = True
+        around = min(around, entries - len(places))
+        if images and around:
+            held |= surroundings(scores, images, around, held)
+        return held[..., :prefix]
+
+    def _held(self, prompt: Prompt, ranked: Tensor, entries: int, reserved: Tensor, gists: int) -> int | Tensor:
+        """How many of the `ranked` [batch, kv_heads, prefix] each head holds, one number or [batch, kv_heads].
+
+        `entries` on the mean over the heads; no head less than what is `reserved`, nor none of the budget at all, and
+        each leaves as many as its gists need.
+        """
+        if self.floor_ratio is not None:
+            shares = adaptive(ranked, entries, self.floor_ratio)
+        elif self.by_redundancy:
+            shares = 1 - self.by_redundancy * redundancy(prompt.key).squeeze(-1).clamp_min(0)
+        else:
+            return entries
+        alone = not gists and ranked.shape[-1] == prompt.tokens  # nothing beside these is held
+        least = reserved.sum(-1).clamp_min(int(alone))
+        return water_fill(shares, ranked.shape[1] * entries, least, ranked.shape[-1] - gists)
 
     def _with_gists(
         self, prompt: Prompt, best: Tensor, gists: int, scores: Tensor, logits: Tensor, weights: Tensor

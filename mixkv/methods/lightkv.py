@@ -11,6 +11,7 @@ from mixkv.budget import Share, resolve_budget, water_fill
 from mixkv.guidance import causal_guidance, column_guidance_of, row_guidance
 from mixkv.images import ImageTokens
 from mixkv.merging import match, merged, rank_within, windows
+from mixkv.methods.hybridkv import HybridKV
 from mixkv.methods.in_prefill import InPrefill, Remaining
 from mixkv.methods.method import Joint, Prompt, require_choice, require_share, require_whole
 from mixkv.methods.mixkv import MixKV
@@ -144,9 +145,36 @@ class LightMixKV(Joint, LightKV):
         return self.window
 
     def keep_layers(self, prompts: list[Prompt]) -> list[Tensor]:
-        left = torch.tensor([prompt.tokens for prompt in prompts])
-        budget = resolve_budget(self.budget, int(left.max()))
-        held = water_fill(torch.ones(len(prompts)), budget * len(prompts), 0, left).tolist()
+        held = layer_budgets(self.budget, [prompt.tokens for prompt in prompts])
         return [
             replace(self.scorer, budget=entries).keep(prompt) for entries, prompt in zip(held, prompts, strict=True)
         ]
+
+
+@dataclass(frozen=True)
+class LightHybridKV(HybridKV, LightKV):
+    """LightKV in the prefill, then HybridKV in what each layer was left with, types and chunks included.
+
+    `budget` is the mean over the layers, of the whole prompt if it is a share: layers that merging left with less hold
+    everything, and the others get the rest, each for itself or together with those that `scope` joins.
+    """
+
+    name: ClassVar[str] = "lightkv-hybridkv"
+    joint: ClassVar[bool] = True
+    reads_places: ClassVar[bool] = True
+
+    def __post_init__(self):
+        HybridKV.__post_init__(self)
+        LightKV.__post_init__(self)
+
+    def layer_budgets(self, tokens: list[int]) -> list[int]:
+        return layer_budgets(self.budget, tokens)
+
+
+def layer_budgets(budget: int | Share, tokens: list[int]) -> list[int]:
+    """Entries per kv head of layers that were left with so many `tokens` each, none with more, `budget` on the mean.
+
+    What short layers cannot use, the others get in equal parts. A share is one of the longest layer's tokens.
+    """
+    total = resolve_budget(budget, max(tokens)) * len(tokens)
+    return water_fill(torch.ones(len(tokens)), total, 0, torch.tensor(tokens)).tolist()

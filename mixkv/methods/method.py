@@ -31,7 +31,7 @@ class Prompt:
     images: Images | None = None  # where its image tokens stand; None if nobody said
     residual: Tensor | None = None  # [batch, tokens, hidden], what the layer was given, for methods that read it
     softcap: float | None = None  # bound of the attention logits, if the model has one
-    places: Tensor | None = None  # [batch, kv_heads, tokens] in the conversation, if entries between them are gone
+    places: Tensor | None = None  # [batch, kv_heads, tokens] in prompt or conversation, if some between them are gone
 
     @property
     def tokens(self) -> int:
@@ -100,6 +100,7 @@ class Method(ABC):
     reads_residual: ClassVar[bool] = False  # whether it looks at what the layer was given
     reads_places: ClassVar[bool] = False  # whether it finds image tokens also where others before them are gone
     per_head: ClassVar[bool] = False  # whether the heads of a layer hold different numbers of entries
+    joint: ClassVar[bool] = False  # whether it looks at all layers first: nothing goes until the last one is read
 
     @property
     def title(self) -> str:
@@ -118,9 +119,15 @@ class Method(ABC):
         """The same, and what may come back later."""
         return Choice(self.keep(prompt))
 
+    def choose_layers(self, prompts: list[Prompt]) -> list[Choice]:
+        """For each of these layers what `choose` says; for all layers of one prompt, if the method is `joint`."""
+        return [self.choose(prompt) for prompt in prompts]
+
 
 class Joint(Method):
-    """A method that looks at all layers before it chooses, so nothing is evicted until the last layer is read."""
+    """A method that looks at all layers before it chooses."""
+
+    joint = True
 
     @abstractmethod
     def keep_layers(self, prompts: list[Prompt]) -> list[Tensor]:
@@ -131,7 +138,6 @@ class Joint(Method):
         return self.keep_layers([prompt])[0]
 
     def choose_layers(self, prompts: list[Prompt]) -> list[Choice]:
-        """For each layer what `choose` would say."""
         return [Choice(keep) for keep in self.keep_layers(prompts)]
 
 

@@ -15,6 +15,12 @@ def no_network(monkeypatch):
 
 
 @pytest.fixture(autouse=True)
+def same_numbers(monkeypatch):
+    """Models compute in float32 on every CPU, also on one that would compute in bfloat16."""
+    monkeypatch.setattr("guiground.models.load.cpu_computes_in_bf16", lambda: False)
+
+
+@pytest.fixture(autouse=True)
 def no_resident(monkeypatch, tmp_path_factory):
     """No resident process that runs on this machine is asked."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "state"))

@@ -44,7 +44,7 @@ def test_missing_head_scores_are_one_sentence(method, tiny_checkpoint, screensho
         locator.locate("the blue box", screenshot)
 
 
-@pytest.mark.parametrize("method", ["hybridkv", "hybridkv-mixkv", "guikv", "stlite"])
+@pytest.mark.parametrize("method", ["hybridkv", "hybridkv-mixkv", "lightkv-hybridkv", "guikv", "stlite"])
 def test_what_was_made_from_a_description_says_so_everywhere(method, tiny_checkpoint, screenshot):
     from guiground.evaluation import fingerprint
     from guiground.evaluation.runs import Run

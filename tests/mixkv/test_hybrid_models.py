@@ -4,6 +4,9 @@ import copy
 
 import pytest
 import torch
+from oracle_attention import hiding
+from test_branches import answered, batch
+from test_open_prompt import answer, positioned, read_in_pieces
 from tiny_models import IMAGE
 from transformers import DynamicCache
 
@@ -28,19 +31,21 @@ def both(model, inputs, generate, **settings):
     return logits["physical"], logits["simulate"], cache
 
 
+@pytest.mark.parametrize("scope", ["layer", "model"])
 @pytest.mark.parametrize("threshold", [0.9, 2])
 @pytest.mark.parametrize("name", ["qwen2_5_vl", "qwen3_vl"])
-def test_a_model_says_the_same_in_both_modes(name, threshold, tiny_model, prompt, generate):
+def test_a_model_says_the_same_in_both_modes(name, threshold, scope, tiny_model, prompt, generate):
     model, inputs = tiny_model(name), prompt(1, 30, [(12, 16)])
-    physical, simulated, _ = both(model, inputs, generate, threshold=threshold)
+    physical, simulated, _ = both(model, inputs, generate, threshold=threshold, scope=scope)
     torch.testing.assert_close(physical, simulated, atol=1e-4, rtol=1e-4)
     untouched = generate(model, inputs, DynamicCache(), steps=6)[1]
     assert torch.equal(physical[:, 0], untouched[:, 0]) and (physical - untouched).abs().max() > 0.1
 
 
-def test_padded_rows_equal_their_single_runs(tiny_model, prompt, generate, left_padded):
+@pytest.mark.parametrize(("scope", "threshold"), [("layer", 2), ("model", 0.8)])
+def test_padded_rows_equal_their_single_runs(scope, threshold, tiny_model, prompt, generate, left_padded):
     model, rows = tiny_model("qwen2_5_vl"), [prompt(1, 30, [(12, 16)]), prompt(2, 20, [(12, 12)])]
-    with mixkv.compress(model, "hybridkv", **SETTINGS, threshold=2):
+    with mixkv.compress(model, "hybridkv", **SETTINGS, threshold=threshold, scope=scope):
         _, together = generate(model, left_padded(rows), described(left_padded(rows)))
         alone = [generate(model, row, described(row))[1] for row in rows]
     torch.testing.assert_close(together, torch.cat(alone), atol=1e-4, rtol=1e-4)
@@ -78,3 +83,38 @@ def test_what_lies_where_is_counted(tiny_model, prompt):
         pruned = described(inputs)
         model(**inputs, past_key_values=pruned)
     assert pruned.bytes_offloaded == 0 and pruned.bytes_held == 40 * heads * entry
+
+
+def test_a_budget_of_the_model_is_spread_over_its_layers(tiny_model, prompt, generate):
+    """Layers hold different numbers of entries; hiding them in a plain cache, or compressing later, says the same."""
+    model, inputs = tiny_model("qwen2_5_vl"), prompt(1, 30, [(12, 16)])
+    method = mixkv.make_method("hybridkv", **SETTINGS | {"window": 2, "text_queries": 2}, threshold=0, scope="model")
+    with mixkv.compress(model, method):
+        cache, later = described(inputs), described(inputs)
+        logits = generate(model, inputs, cache, steps=4)[1]
+        with torch.no_grad(), later.open_prompt():
+            model(**inputs, past_key_values=later)
+        later.compress_now()
+    held = [layer.tokens_held - layer.appended for layer in cache.layers]
+    assert sum(held) == pytest.approx(3 * 40) and len(set(held)) > 1
+    assert [layer.tokens_held for layer in later.layers] == pytest.approx(held)
+    with hiding(model, method, cache.images):
+        hidden = generate(model, inputs, DynamicCache(), steps=4)[1]
+    torch.testing.assert_close(logits, hidden, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("threshold", [0, 0.8])
+def test_branches_share_a_budget_of_the_model_each_for_itself(threshold, tiny_model, prompt):
+    model, inputs = tiny_model("qwen2_5_vl"), prompt(1, 40, [(12, 12)])
+    single, together = batch(model, inputs, [torch.arange(5, 5 + count)[None] for count in (7, 12)])
+    with mixkv.compress(model, "hybridkv", **SETTINGS, threshold=threshold, scope="model") as cache:
+        read_in_pieces(model, positioned(model, inputs), cache, [inputs["input_ids"].shape[1]])
+        branches = mixkv.Branches(cache, 2)
+        logits = answered(model, together, branches)
+        for row, whole in enumerate(single):
+            alone = cache.branch()
+            expected = answer(model, whole, alone, steps=3)
+            torch.testing.assert_close(logits[row : row + 1], expected, atol=1e-4, rtol=1e-4)
+            held = branches.row(row, answered=3)
+            assert (held.tokens_held, held.bytes_held) == (alone.tokens_held, alone.bytes_held)
+            assert held.bytes_offloaded == alone.bytes_offloaded and (threshold == 0) == (alone.bytes_offloaded == 0)

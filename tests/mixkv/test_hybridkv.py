@@ -33,6 +33,10 @@ def dynamic(choice):
     return (choice.chunks[0] >= 0).any(-1) if choice.chunks is not None else torch.zeros(HEADS, dtype=torch.bool)
 
 
+def recalling(choice):
+    return dynamic(choice).nonzero().flatten().tolist()
+
+
 @pytest.mark.parametrize("weight", ["need", "sparsity", "uniform"])
 @pytest.mark.parametrize("share", [1, 0.25])
 @pytest.mark.parametrize("budget", [1, 9, 26, 52, 104, 200])
@@ -47,9 +51,63 @@ def test_the_budget_is_a_ceiling(budget, share, weight):
             assert dynamic(choice).all()
 
 
+LAYERS = ((0.2, 1.0, 4.0, 9.0), (0.3, 0.5, 6.0, 0.1), (5.0, 8.0, 12.0, 2.0))  # sharpness of the heads of each
+
+
+def a_model(order=(0, 1, 2, 3)):
+    """Three layers, their heads in this order."""
+    order, prompts = torch.tensor(order), []
+    for number, sharpness in enumerate(LAYERS):
+        one = a_prompt(number, sharpness)
+        query = one.query.unflatten(1, (HEADS, GROUP))[:, order].flatten(1, 2)
+        states = (query, one.key[:, order], one.value[:, order])
+        prompts.append(Prompt(*states, one.scaling, number, len(LAYERS), IMAGES))
+    return prompts
+
+
+@pytest.mark.parametrize("weight", ["need", "sparsity"])
+@pytest.mark.parametrize("budget", [1, 52, 104, 200])
+def test_a_budget_of_the_model_is_a_ceiling(budget, weight):
+    for threshold in (0, 0.6, 1.1):
+        settings = {"threshold": threshold, "static_weight": weight, "window": 16, "chunk": 8}
+        choices = HybridKV(budget, **settings, scope="model").choose_layers(a_model())
+        cells = torch.tensor([held(choice) for choice in choices])
+        assert cells.sum() <= budget * cells.numel() and cells.min() >= 1 and cells.max() <= TOKENS
+        if budget >= 104:  # nobody's type depends on the scope, and all dynamic heads of the model hold equally many
+            by_layer = [HybridKV(budget, **settings).choose(prompt) for prompt in a_model()]
+            assert all(map(torch.equal, map(dynamic, choices), map(dynamic, by_layer)))
+            kept = [choice.chunks[0, head][choice.keep[0, head]] for choice in choices for head in recalling(choice)]
+            rooms = {(int((numbers < 0).sum()), len(numbers[numbers >= 0].unique())) for numbers in kept}
+            assert len(rooms) == (threshold == 1.1 or (threshold, budget) == (0.6, 104))
+        if threshold == 0:
+            assert cells.sum() == budget * cells.numel() and all(choice.chunks is None for choice in choices)
+            assert len(set(cells.sum(1).tolist())) > 1 or weight != "need" or budget < 52
+
+
+def test_one_layer_is_a_model():
+    for threshold in (0, 0.6, 2):
+        one, two = (
+            HybridKV(80, threshold=threshold, scope=scope).choose_layers([a_prompt()])[0]
+            for scope in ("layer", "model")
+        )
+        assert torch.equal(one.keep, two.keep) and (one.chunks is None or torch.equal(one.chunks, two.chunks))
+
+
+def test_heads_of_a_model_in_another_order_get_the_same():
+    order = torch.tensor([2, 0, 3, 1])
+    for threshold in (0, 0.6):
+        method = HybridKV(80, threshold=threshold, scope="model")
+        one, two = method.choose_layers(a_model()), method.choose_layers(a_model(order.tolist()))
+        assert all(torch.equal(dynamic(a)[order], dynamic(b)) for a, b in zip(one, two, strict=True))
+        one, two = torch.tensor([held(choice) for choice in one])[:, order], torch.tensor([held(b) for b in two])
+        assert one.sum() == two.sum() and (one - two).abs().max() <= 1
+
+
 def test_a_budget_of_the_whole_prompt_evicts_nothing():
     for threshold in (0, 2):
         assert HybridKV("100%", threshold=threshold).choose(a_prompt()).keep.all()
+        whole = HybridKV("100%", threshold=threshold, scope="model").choose_layers(a_model())
+        assert all(choice.keep.all() for choice in whole)
 
 
 def test_static_heads_hold_text_and_window_first():
@@ -66,7 +124,7 @@ def test_static_heads_hold_text_and_window_first():
 def test_where_the_text_does_not_fit_the_window_comes_first():
     kept = HybridKV(30, threshold=0, window=16, static_weight="uniform").keep(a_prompt())[0]
     assert kept[:, -16:].all() and not kept[:, 6:222].any() and (kept.sum(-1) == 30).all()
-    few = rank(torch.rand(10), torch.rand(14), torch.zeros(14, dtype=torch.bool), torch.arange(14) >= 10)
+    few = rank(torch.rand(10), torch.rand(14), torch.zeros(14, dtype=torch.bool))
     assert few[:4].tolist() == [13, 12, 11, 10]
 
 
@@ -175,16 +233,21 @@ def test_chunks_are_runs_or_squares():
     for row in (0, 2):
         for column in (0, 2, 4):
             assert len(grid[row : row + 2, column : column + 2].unique()) == 1
+    places = (torch.arange(40) % 3).nonzero().flatten()  # those between them are gone: the others are where they were
+    some = numbered(rest[places], 4, (ImageTokens(5, 4, 6),), places)
+    some, whole = some[(places >= 5) & (places < 29)], squares[places[(places >= 5) & (places < 29)]]
+    assert torch.equal(some[:, None] == some, whole[:, None] == whole)
     assert len(grid.unique()) == 6 and squares[rest].unique().tolist() == list(range(int(squares.max()) + 1))
 
 
 def test_mixkv_ranks_the_static_heads_alone():
-    prompt, settings = a_prompt(), {"budget": 80, "threshold": 0.6}
-    plain, mixed = HybridKV(**settings).choose(prompt), HybridMixKV(**settings).choose(prompt)
-    static = ~dynamic(plain)
-    assert torch.equal(plain.chunks, mixed.chunks) and held(plain) == held(mixed) and static.any() and not static.all()
-    assert torch.equal(plain.keep[0, ~static], mixed.keep[0, ~static])
-    assert not torch.equal(plain.keep[0, static], mixed.keep[0, static])
+    for scope in ("layer", "model"):
+        methods = (kind(80, threshold=0.6, scope=scope) for kind in (HybridKV, HybridMixKV))
+        for plain, mixed in zip(*(method.choose_layers(a_model()) for method in methods), strict=True):
+            static = ~dynamic(plain)
+            assert static.any() and held(plain) == held(mixed) and torch.equal(dynamic(plain), dynamic(mixed))
+            assert torch.equal(plain.keep[0, ~static], mixed.keep[0, ~static])
+            assert not torch.equal(plain.keep[0, static], mixed.keep[0, static])
 
 
 @pytest.mark.parametrize(
@@ -192,6 +255,7 @@ def test_mixkv_ranks_the_static_heads_alone():
     [
         ({"mode": "virtual"}, "unknown mode 'virtual' .choose from: physical, simulate."),
         ({"sparsity": "gini"}, "unknown sparsity 'gini'"),
+        ({"scope": "head"}, "unknown scope 'head' .choose from: layer, model."),
         ({"tiles": True, "chunk": 8}, "chunk must be a square number for tiles, such as 16, not 8"),
         ({"dynamic_share": 0}, "dynamic_share must be above 0 and threshold at least 0, not 0 and 0.9"),
         ({"kernel": 4}, "kernel must be odd"),

@@ -98,9 +98,11 @@ def images_in(inputs):
     return mixkv.find_images(inputs["input_ids"], IMAGE, grids, inputs["attention_mask"])
 
 
-def shortened(model, method, inputs, generate, **options):
+def shortened(model, method, inputs, generate, note=False, **options):
     with mixkv.compress(model, method) as cache:
         cache.describe(images_in(inputs))
+        if note:
+            cache.note_kept()
         return generate(model, inputs, cache, **options), cache
 
 
@@ -183,6 +185,55 @@ def test_lightkv_then_mixkv_evicts_from_what_the_merging_left(tiny_model, prompt
         assert sum(held) == 3 * budget and all(one <= most for one, most in zip(held, left, strict=True))
         assert max(held) - min(held) <= 1 if budget < min(left) else held[-1] == left[-1] < held[0]
         assert torch.equal(logits[:, 0], merged[:, 0]) and not torch.equal(logits[:, 1:], merged[:, 1:])
+
+
+HYBRID = {"window": 8, "text_queries": 12, "chunk": 4, "dynamic_share": 1}
+
+
+@pytest.mark.parametrize("scope", ["layer", "model"])
+@pytest.mark.parametrize("threshold", [0, 0.8, 2])
+def test_lightkv_then_hybridkv_evicts_from_what_the_merging_left(threshold, scope, tiny_model, prompt, generate):
+    model, inputs = tiny_model("qwen2_5_vl"), prompt(1, 30, [(12, 16)])
+    (_, merged), light = shortened(model, method_of("lightkv"), inputs, generate)
+    left = [layer.keys.shape[-2] - 3 for layer in light.layers]
+    text = inputs["input_ids"][0] != IMAGE
+    settings = SETTINGS["lightkv"] | HYBRID | {"threshold": threshold, "scope": scope}
+    for budget in (20, 45, 52):  # 20: not all of the text; 52: the last layer cannot use its part
+        logits = {}
+        for mode in ("physical", "simulate"):
+            method = mixkv.make_method("lightkv-hybridkv", **settings, budget=budget, mode=mode)
+            (_, logits[mode]), cache = shortened(model, method, inputs, generate, note=True)
+            held = [layer.tokens_held - layer.appended for layer in cache.layers]
+            assert sum(held) == pytest.approx(3 * budget) if threshold == 0 else sum(held) <= 3 * budget
+            assert all(one <= most for one, most in zip(held, left, strict=True)) and (
+                budget < 52 or held[-1] == left[-1]
+            )
+            assert all(kept[..., text].all() == (budget > 20) for kept in cache.kept.values())
+        torch.testing.assert_close(logits["physical"], logits["simulate"], atol=1e-4, rtol=1e-4)
+        assert torch.equal(logits["physical"][:, 0], merged[:, 0])
+        assert not torch.equal(logits["physical"][:, 1:], merged[:, 1:])
+
+
+@pytest.mark.parametrize("scope", ["layer", "model"])
+def test_lightkv_then_hybridkv_at_the_limits(scope, tiny_model, prompt, generate):
+    """Room for everything is LightKV alone; nothing merged is HybridKV alone."""
+    model, inputs = tiny_model("qwen2_5_vl"), prompt(1, 30, [(12, 16)])
+    whole = mixkv.make_method("lightkv-hybridkv", **SETTINGS["lightkv"], budget="100%", scope=scope)
+    light, both = (shortened(model, method, inputs, generate)[0][1] for method in (method_of("lightkv"), whole))
+    assert torch.equal(light, both)
+    settings = HYBRID | {"budget": 45, "threshold": 0.8, "scope": scope, "tiles": True}
+    nothing = mixkv.make_method("lightkv-hybridkv", ratio=0, **settings)
+    hybrid = mixkv.make_method("hybridkv", **settings)
+    (_, logits), (_, expected) = (shortened(model, method, inputs, generate)[0] for method in (nothing, hybrid))
+    assert torch.equal(logits, expected)
+
+
+@pytest.mark.parametrize("tiles", [False, True])
+def test_lightkv_then_hybridkv_in_a_padded_batch(tiles, tiny_model, prompt, generate, left_padded):
+    model, rows = tiny_model("qwen2_5_vl"), [prompt(1, 30, [(12, 16)]), prompt(2, 20, [(12, 12)])]
+    method = mixkv.make_method("lightkv-hybridkv", **SETTINGS["lightkv"], **HYBRID, budget=40, threshold=2, tiles=tiles)
+    together, *alone = (shortened(model, method, inputs, generate)[0][1] for inputs in (left_padded(rows), *rows))
+    torch.testing.assert_close(together, torch.cat(alone), atol=1e-4, rtol=1e-4)
 
 
 def test_two_by_two_at_equal_bytes(tiny_model, prompt, generate):

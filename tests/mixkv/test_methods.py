@@ -44,6 +44,7 @@ def test_the_names():
             "fastv",
             "lightkv",
             "lightkv-mixkv",
+            "lightkv-hybridkv",
         ),
         *("mixkv", "mixkv-pyramidkv", "mixkv-adakv", "mixkv-sparsemm", "gistkv", "coverkv"),
     ]

@@ -48,7 +48,10 @@ def html(found: Numbers, pictures: int = 150) -> str:
     """The page. pictures: how many instructions are shown with their screenshots."""
     from jinja2 import Environment
 
-    series = [f"{measured['model']} {measured['kv']['method']}" for measured in found.summaries]
+    series = [
+        f"{measured['model']} {measured['kv']['method']}{run.when}"
+        for run, measured in zip(found.runs, found.summaries, strict=True)
+    ]
     colours = {name: COLOURS[place % len(COLOURS)] for place, name in enumerate(dict.fromkeys(series))}
     shots, screens = gallery(found.runs, pictures)
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)

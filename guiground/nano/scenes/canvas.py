@@ -36,6 +36,7 @@ class Element:
     place: str = ""  # "dialog", "menu", "sidebar", ...: for relations
     beside: bool = False  # the name stands on a label beside it, so that only name and role together mean it
     group: str = ""  # of an icon: what looks like it (lexicon.py)
+    value: str = ""  # what a field that is named by a label shows
 
     def shifted(self, left: float, top: float) -> "Element":
         """The same as seen from a part of the picture that begins at `left`, `top`."""

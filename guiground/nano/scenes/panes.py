@@ -128,11 +128,11 @@ def form(canvas: Canvas, box) -> None:
     y = top + rng.randint(6, 24)
     while y + row < bottom:
         kind = rng.choice(
-            ["field", "field", "check box", "radio button", "switch", "buttons", "heading", "text", "slider"]
+            [*["field"] * 4, "check box", "radio button", "switch", "buttons", "heading", "text", "slider"]
         )
         x = left + indent
         if kind == "field":
-            text = words.phrase(rng, "label") + rng.choice(["", ":", ":"])
+            text = (words.phrase if rng.random() < 0.5 else words.titled)(rng, "label") + rng.choice(["", ":", ":"])
             above = stacked and y + 2 * row < bottom
             room = right - x - 12 if above else wide - 8
             aim = canvas.write(x, y + row / 2, text, theme.text, room=room)
@@ -147,13 +147,14 @@ def form(canvas: Canvas, box) -> None:
                 arrow = face.size * 0.8
                 icon = shelf.pick(canvas, "chevron-down") or shelf.stroke("Down")
                 shelf.put(canvas, icon, field_box[2] - arrow - 6, y + (row - arrow) / 2, round(arrow), theme.text)
-            role = "drop-down" if list_box else "field"
-            canvas.add(role, name.rstrip(":"), field_box, field_box, place="form", beside=True)
+            role, value = "drop-down" if list_box else "field", ""
             if rng.random() < 0.4 or list_box:
                 value = rng.choice([words.title, words.number, words.person])(rng)
                 room = field_box[2] - field_box[0] - 28
                 inner = canvas.write(field_box[0] + 6, y + row / 2, value, theme.text, room=room)
-                canvas.add(role, shown(canvas, value, room), field_box, inner, place="form")
+                value = shown(canvas, value, room)
+                canvas.add(role, value, field_box, inner, place="form")
+            canvas.add(role, name.rstrip(":"), field_box, field_box, place="form", beside=True, value=value)
         elif kind == "heading":
             big = canvas.other_face(rng.uniform(1.1, 1.6))
             text = words.phrase(rng, "sidebar")

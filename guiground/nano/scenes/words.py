@@ -114,6 +114,11 @@ def phrase(rng: random.Random, role: str) -> str:
     return rng.choice([number, file_name, person, title])(rng)
 
 
+def titled(rng: random.Random, _: str) -> str:
+    """A text of one or two words that no other element of a screen is likely to bear."""
+    return title(rng, 2)
+
+
 def cell(rng: random.Random, kind: str) -> str:
     """A text for a table column of that kind."""
     if kind == "file":

@@ -9,7 +9,8 @@ from PIL import Image
 from guiground import answering, eviction
 from guiground.cli import group
 from guiground.errors import UsageError
-from guiground.evaluation import sweep
+from guiground.evaluation import runs, sweep
+from guiground.eviction import PROTOCOLS
 
 _TIMES = ("timing_ms", "latency_ms", "memory")
 
@@ -115,6 +116,64 @@ def test_a_sweep_in_batches_gives_the_answers_of_plain_runs_and_reads_each_promp
         "full", "snapkv", "mixkv", "mixkv-adakv", "hybridkv", "h2o", "guikv", "fastv",
     ]  # fmt: skip
     assert sum(line.startswith("| mixkv | ") and " snapkv " in line for line in lines) == 2
+
+
+def test_a_sweep_of_several_protocols_gives_the_answers_and_the_hashes_of_plain_runs(
+    tiny_checkpoint, targets, tmp_path, monkeypatch
+):
+    reads = []
+    real = answering.read
+    monkeypatch.setattr(answering, "read", lambda *arguments: reads.append(1) or real(*arguments))
+    model = ("-m", tiny_checkpoint("nano"), "--device", "cpu")
+    grid = ("--methods", "full,snapkv,gistkv,adakv,coverkv", "--budgets", "16", "--protocol", "strict, memory")
+    out, err = call(
+        "sweep", targets, *model, *grid, "--check", 0, "--out", tmp_path / "sweep", "--markdown", tmp_path / "t.md"
+    )
+    assert "runs on its own" not in err and len(reads) == 3  # screenshots, for 4 targets and 10 settings
+    lines = [line.split()[:2] for line in out.splitlines() if line.split()[1:2] in (["strict"], ["memory"])]
+    assert lines[:4] == [["full", "strict"], ["full", "memory"], ["snapkv", "strict"], ["snapkv", "memory"]]
+    for protocol, method in (("strict", "snapkv"), ("strict", "adakv"), ("memory", "coverkv"), ("memory", "adakv")):
+        settings = ("--protocol", protocol, "--method", method, "--budget", 16, "--batch-size", 16)
+        call("eval", targets, *model, *settings, "--out", tmp_path / "plain")
+    plain, swept = (told_by(tmp_path / name) for name in ("plain", "sweep"))
+    assert len(plain) == 16 and len(swept) == 40
+    assert {key: swept[key] for key in plain} == plain
+    table = (tmp_path / "t.md").read_text().splitlines()
+    assert table[2] == "| method | protocol | all | 16 |" and table[6].startswith("| snapkv | strict |  | ")
+    assert [run.label.partition(" ")[2] for run in runs.read_all(tmp_path / "plain")] == [
+        "snapkv 16 (strict)", "adakv 16 (strict)", "coverkv 16 (memory)", "adakv 16 (memory)",
+    ]  # fmt: skip
+
+
+def told_by(folder):
+    """What the rows of all runs tell, but for how they were made."""
+    made = {}
+    for key, row in kept(folder).items():
+        kv = {name: value for name, value in row.pop("kv").items() if name != "bytes_held"}  # with or without free room
+        made[key] = {name: value for name, value in row.items() if name != "batch"} | kv
+    return made
+
+
+@pytest.mark.parametrize("protocol", ["strict", "memory"])
+def test_a_sweep_one_by_one_shares_readings_by_every_protocol(protocol, tiny_checkpoint, targets, tmp_path):
+    model = ("-m", tiny_checkpoint("nano"), "--device", "cpu", "--protocol", protocol)
+    grid = ("--methods", "snapkv,adakv,fastv", "--budgets", "16")
+    _, err = call("sweep", targets, *model, *grid, "--batch-size", 1, "--out", tmp_path / "sweep")
+    assert [line for line in err.splitlines() if "runs on its own" in line] == [
+        f"note: fastv ({protocol}) reads screenshots in its own way: it runs on its own"
+    ]
+    for method in ("snapkv", "adakv"):
+        call("eval", targets, *model, "--method", method, "--budget", 16, "--out", tmp_path / "plain")
+    plain, swept = kept(tmp_path / "plain"), kept(tmp_path / "sweep")
+    assert len(plain) == 8 and {key: swept[key] for key in plain} == plain
+
+
+def test_a_check_finds_nothing_to_tell_of_by_any_protocol(tiny_checkpoint, targets):
+    grid = ("--methods", "full,snapkv,adakv,gistkv,coverkv", "--budgets", "16", "--protocol", ",".join(PROTOCOLS))
+    _, err = call("sweep", targets, "-m", tiny_checkpoint("nano"), "--device", "cpu", *grid, "--check", 1, "--limit", 1)
+    assert "runs on its own" not in err
+    with pytest.raises(UsageError, match="unknown protocol 'late'"):
+        call("sweep", targets, "-m", tiny_checkpoint("nano"), "--protocol", "strict,late")
 
 
 def test_the_grid_has_full_once_and_wants_both_sides():

@@ -232,9 +232,11 @@ def test_a_name_goes_before_a_folder_of_that_name(tiny_checkpoint, tmp_path, mon
     assert resolve("nano")[1].parts[-3:] == ("guiground", "nano", "weights")
 
 
-def test_devices_and_dtypes():
+def test_devices_and_dtypes(monkeypatch):
     cpu = choose_device("cpu")
     assert choose_dtype("auto", cpu) == torch.float32
+    monkeypatch.setattr("guiground.models.load.cpu_computes_in_bf16", lambda: True)
+    assert choose_dtype("auto", cpu) == torch.bfloat16
     assert choose_dtype("auto", torch.device("cuda")) == torch.bfloat16
     assert choose_dtype("fp16", cpu) == choose_dtype("float16", cpu) == torch.float16
     with pytest.raises(UsageError, match=r"'int3'.*bf16"):

@@ -8,11 +8,13 @@ import pytest
 from guiground.nano import architecture as arch
 from guiground.nano import labels
 from guiground.nano.absent import REFUSAL, squeezed, strangers, unseen_icon, written
-from guiground.nano.questions import ask_scene, fill
+from guiground.nano.questions import OF_FIELD, ask_scene, fill, trace
 from guiground.nano.relations import nearest, numbered, related
 from guiground.nano.scenes import Element, Scene, draw
 from guiground.nano.scenes.lexicon import groups, lexicon
-from guiground.nano.wording import misspelled
+from guiground.nano.wording import SMALL, instruction, loosely, misspelled
+
+NO_GLYPHS = np.zeros((0, 4), np.float32)
 
 
 def element(name: str, left: float, top: float, role: str = "button") -> Element:
@@ -118,3 +120,58 @@ def test_a_slip_changes_one_letter_and_keeps_the_first():
         word = misspelled(rng, "Preferences")
         assert word[0] == "P"
         assert abs(len(word) - len("Preferences")) <= 1
+
+
+def told(digits: np.ndarray) -> np.ndarray:
+    """Points from their digits  # [..., 2] pixels."""
+    return (digits.reshape(*digits.shape[:-1], 2, 4) * np.array([1000, 100, 10, 1])).sum(-1)
+
+
+def test_a_token_tells_the_middle_of_what_it_shows_and_else_its_own():
+    icon, text, panel = (70.0, 40, 94, 64), (300.0, 100, 340, 114), (0.0, 128, 640, 384)
+    digits, marked = labels.places([panel, icon, text], 12, 20)
+    points, marked = told(digits).reshape(12, 20, 2), marked.reshape(12, 20)
+    assert points[1, 2].tolist() == [82, 52]
+    assert points[3, 9].tolist() == [320, 107]
+    assert points[0, 5].tolist() == [176, 16]
+    assert marked[1, 2] == marked[3, 9] == marked[8, 8] == 1 > marked[0, 5] > 0
+
+
+def test_no_token_tells_what_lies_out_of_its_reach():
+    boxes = [(0.0, 0, 1280, 800), (8.0, 200, 1200, 214)]
+    points = told(labels.places(boxes, 25, 40)[0])
+    own = np.stack(np.meshgrid(np.arange(40), np.arange(25)), -1).reshape(-1, 2) * 32 + 16
+    assert np.abs(points - own).max() == labels.REACH
+
+
+def test_of_two_boxes_on_a_token_the_smaller_one_is_told():
+    for boxes in ([(0, 0, 320, 64), (36, 6, 60, 30)], [(36, 6, 60, 30), (0, 0, 320, 64)]):
+        points = told(labels.places([tuple(map(float, box)) for box in boxes], 4, 10)[0]).reshape(4, 10, 2)
+        assert points[0, 1].tolist() == [48, 18]
+        assert points[0, 4].tolist() == [160, 32]
+
+
+def test_a_field_is_asked_for_by_its_label_whose_letters_are_followed():
+    label = Element("label", "Surname:", (10, 10, 80, 24), (10, 10, 80, 24))
+    field = Element("field", "Surname", (100, 4, 300, 30), (100, 4, 300, 30), beside=True, value="Berg")
+    asked = ask_scene(random.Random(0), Scene(np.zeros((64, 320, 3), np.uint8), [label, field], NO_GLYPHS), 1.0, 0, 0)
+    of_field = [one for one in asked if one.meant == field]
+    assert len(of_field) == OF_FIELD and all(one.named == label for one in of_field)
+    steps = trace("the Surname field", label, 10)
+    assert [place for place, _ in steps] == list(range(4 + 2, 4 + len("Surname")))
+    assert {token for _, token in steps} <= {0, 1, 2}  # the label's, not the field's
+
+
+def test_a_value_that_a_field_shows_may_be_told():
+    field = Element("drop-down", "Theme", (0, 0, 99, 20), (0, 0, 99, 20), beside=True, value="Dark")
+    said = {instruction(random.Random(seed), field) for seed in range(60)}
+    assert any("Dark" in text for text in said) and any("Dark" not in text for text in said)
+
+
+@pytest.mark.parametrize("name", ["Set as Wallpaper", "Open with another program", "Save all open files"])
+def test_a_name_told_loosely_keeps_its_telling_words(name):
+    for seed in range(30):
+        words = loosely(random.Random(seed), name).split()
+        telling = [word for word in name.lower().split() if word not in SMALL]
+        assert [word for word in words if word in telling] == telling
+        assert words != name.lower().split()
