@@ -160,7 +160,7 @@ _MODEL = (
         show_default=True,
         type=click.Choice(DTYPES),
         metavar="TYPE",
-        help=f"Number format of the weights: {', '.join(DTYPES)}.",
+        help="float32, bfloat16, float16; auto: bfloat16 where the processor computes in it (in tables: not on a CPU).",
     ),
     click.option(
         "--max-pixels", type=click.IntRange(min=1), metavar="N", help="Largest area the model looks at; saves memory."

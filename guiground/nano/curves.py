@@ -1,13 +1,15 @@
 """Draws the curves of a training log: `python -m guiground.nano.curves --run runs/nano --out curves.png`."""
 
 import json
+from math import nan
 from pathlib import Path
 
 import click
 
 PANELS = (
-    ("characters read", ("read", "patch"), "share right"),
-    ("target pointed at", ("pointed",), "share of questions"),
+    ("characters read, icons recognised", ("read", "patch", "seen"), "share right"),
+    ("targets and icons pointed at, letters followed", ("pointed", "icons", "traced"), "share right"),
+    ("refused where nothing is there, and wrongly", ("refused", "denied"), "share of questions"),
     ("losses", ("char", "answer", "place"), "cross-entropy"),
 )
 
@@ -48,11 +50,11 @@ def draw(rows: list[dict], out: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(1, len(PANELS), figsize=(13, 3.6), layout="constrained")
+    figure, axes = pyplot.subplots(1, len(PANELS), figsize=(17, 3.6), layout="constrained")
     starts = [row for row, before in zip(rows, [{}, *rows], strict=False) if row["stage"] != before.get("stage")]
     for axis, (title, keys, label) in zip(axes, PANELS, strict=True):
         for key in keys:
-            points = [(row["hours"], row[key]) for row in rows if key in row]
+            points = [(row["hours"], row[key]) for row in rows if row.get(key) == row.get(key, nan)]
             if points:
                 axis.plot(*zip(*smooth(points), strict=True), label=key, linewidth=1.4)
         for row in starts:

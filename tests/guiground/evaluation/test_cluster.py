@@ -52,7 +52,7 @@ def test_two_workers_make_the_rows_of_one_process_though_one_is_killed(
         from guiground.evaluation.cluster import Cluster
         from guiground.evaluation.journal import Journal
         found = tasks.from_file(Path({str(targets)!r}))
-        asked = dict(model={model!r}, budget="16", device="cpu")
+        asked = dict(model={model!r}, budget="16", device="cpu", dtype="float32")
         samples, killed = annotations.load(found), []
         with Journal(Path({str(tmp_path / "ray")!r})) as journal, Cluster(asked, workers=2) as cluster:
             settings = cluster.settings(found.task)
