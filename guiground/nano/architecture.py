@@ -132,7 +132,7 @@ def save(model, folder: Path, dtype: str = "bfloat16") -> None:
         "merge_size": MERGE,
         "temporal_patch_size": 1,
         "do_resize": False,
-        "size": {"shortest_edge": TOKEN * TOKEN, "longest_edge": 2560 * 1440},
+        "size": {"shortest_edge": TOKEN * TOKEN, "longest_edge": 1920 * 1088},
         "image_mean": IMAGE_MEAN,
         "image_std": IMAGE_STD,
     }
