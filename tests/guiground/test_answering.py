@@ -114,7 +114,9 @@ def test_the_embedded_model_answers_ten_instructions_together_as_one_by_one(sett
         mine, its = told(one), told(other)
         mine.pop("confidence"), its.pop("confidence")  # a batch adds up in another order
         assert mine == its
-        assert one.confidence.value == pytest.approx(other.confidence.value, abs=2e-3)
+        assert (one.confidence is None) == (other.confidence is None)
+        if one.confidence:
+            assert one.confidence.value == pytest.approx(other.confidence.value, abs=2e-3)
     assert len({result.raw for result in alone}) > 5
 
 

@@ -47,7 +47,7 @@ def until_free():
 
 
 def test_commands_ask_the_process_that_keep_started(here, shot, answering, state, ended):
-    model = ("-i", shot, "-m", answering("(40, 60)"))
+    model = ("-i", shot, "-m", answering("(40, 60)"), "--dtype", "float32")
     alone = json.loads(here("locate", "x", *model, "--json", "--budget", "48")[1])
     assert here("status") == (1, "no resident process is up (start it with: guiground up)\n", "")
     code, out, err = here("locate", "x", *model, "--json", "--budget", "48", "--keep")
